@@ -1,0 +1,236 @@
+"""Accounts: settings from keyword arguments, a URL or a TOML file, checked before anything is tried."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import os
+import typing
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import NoneType
+from typing import Any
+from urllib.parse import parse_qsl
+
+import attrs
+from attrs import frozen
+
+from convops._registry import find_provider
+from convops.errors import ConfigError, ConvopsError
+from convops.provider import AnyProvider
+from convops.secret import Secret
+
+CONFIG_VARIABLE = "CONVOPS_CONFIG"
+CONFIG_FILE = "convops.toml"
+
+
+@frozen
+class Account:
+    """An account that can be opened.
+
+    Attributes:
+        provider: whom it is with.
+        settings: the provider's attrs model, secrets resolved.
+    """
+
+    provider: AnyProvider
+    settings: Any
+
+
+def from_keywords(name: str, settings: Mapping[str, object]) -> Account:
+    """Return the account that keyword arguments describe; a secret is a str or a `Secret`.
+
+    Raises:
+        ConfigError: the provider or a setting is unknown, missing or of a wrong type.
+    """
+    provider = find_provider(name)
+    return Account(provider, _model(provider, settings))
+
+
+def from_url(url: Secret) -> Account:
+    """Return the account that `provider://?setting=value` describes; secrets are references.
+
+    Raises:
+        ConfigError: it is no such URL, or as in `from_keywords`.
+    """
+    name, _, rest = url.reveal().partition("://")
+    if not rest.startswith("?") or "#" in rest:
+        raise ConfigError(f"an account's URL has the form {name}://?setting=value&setting=value")
+    provider = find_provider(name)
+    try:
+        pairs = parse_qsl(rest[1:], keep_blank_values=True, strict_parsing=True, errors="strict")
+    except ValueError:
+        pairs = []
+    if len(dict(pairs)) != len(pairs) or not pairs:
+        raise ConfigError("the account's URL names a setting twice, or holds no setting=value pairs")
+    types = _types(provider)
+    settings = {key: _from_text(value, types.get(key)) for key, value in pairs}
+    return Account(provider, _model(provider, _resolved(provider, veil(settings))))
+
+
+def from_file(account: str, path: str | os.PathLike[str] | None = None) -> Account:
+    """Return the account `[accounts.NAME]` of a TOML file; secrets are references.
+
+    Args:
+        account: its name.
+        path: the file; None takes `$CONVOPS_CONFIG`, else `./convops.toml`.
+
+    Raises:
+        ConfigError: the file or the account cannot be read, or as in `from_keywords`.
+    """
+    file = Path(path or os.environ.get(CONFIG_VARIABLE) or CONFIG_FILE)
+    accounts = _read(file)
+    if account not in accounts:
+        raise ConfigError(f"{file} has no account {account!r}; {_known(account, accounts)}")
+    settings = dict(accounts[account])
+    name = settings.pop("provider", None)
+    if not isinstance(name, Secret):
+        raise ConfigError(f'[accounts.{account}] in {file} needs provider = "..."')
+    provider = find_provider(name.reveal())
+    try:
+        return Account(provider, _model(provider, _resolved(provider, settings)))
+    except ConfigError as error:
+        problem = str(error)
+    raise ConfigError(f"[accounts.{account}] in {file}: {problem}")
+
+
+def account_names(path: str | os.PathLike[str] | None = None) -> list[str]:
+    """Return the names of the accounts in the file that `from_file` would read."""
+    return sorted(_read(Path(path or os.environ.get(CONFIG_VARIABLE) or CONFIG_FILE)))
+
+
+def veil(settings: Mapping[str, object]) -> dict[str, object]:
+    """Return the settings with every str in a `Secret`, for a frame that may end up in a traceback."""
+    return {key: Secret(value) if isinstance(value, str) else value for key, value in settings.items()}
+
+
+# --- Reading ------------------------------------------------------------------------------------------
+
+
+def _read(file: Path) -> dict[str, dict[str, object]]:
+    import tomllib  # noqa: PLC0415 - only an account from a file needs it
+
+    try:
+        document = tomllib.loads(file.read_text("utf-8"))
+    except FileNotFoundError:
+        document = None
+    except (OSError, ValueError) as error:
+        # The text of a TOML error may quote the file, which should hold no secret, but might.
+        raise ConfigError(f"{file} cannot be read as TOML ({type(error).__name__})") from None
+    if document is None:
+        raise ConfigError(f"there is no {file}; name the file with path=, --config or ${CONFIG_VARIABLE}")
+    accounts = document.pop("accounts", {})
+    if document or not isinstance(accounts, dict) or not all(isinstance(a, dict) for a in accounts.values()):
+        raise ConfigError(f"{file} may hold tables [accounts.NAME] and nothing else")
+    return {name: veil(settings) for name, settings in accounts.items()}
+
+
+def _from_text(text: str, kind: Any) -> object:
+    if kind is int:
+        return int(text) if text.isascii() and text.isdigit() else text
+    if kind is bool and text in ("true", "false"):
+        return text == "true"
+    return text
+
+
+def _resolved(provider: AnyProvider, settings: Mapping[str, object]) -> dict[str, object]:
+    types = _types(provider)
+    return {
+        key: _follow(key, value) if types.get(key) is Secret and isinstance(value, Secret) else value
+        for key, value in settings.items()
+    }
+
+
+def _follow(key: str, reference: Secret) -> Secret:
+    kind, _, where = reference.reveal().partition(":")
+    if kind == "env" and where:
+        value = os.environ.get(where)
+        if not value:
+            raise ConfigError(f"{key} refers to the environment variable {where}, which is not set")
+        return Secret(value)
+    if kind == "file" and where:
+        try:
+            value = Path(where).read_text("utf-8").rstrip("\r\n")
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"{key} refers to the file {where}: {type(error).__name__}") from None
+        if not value:
+            raise ConfigError(f"{key} refers to the file {where}, which is empty")
+        return Secret(value)
+    raise ConfigError(
+        f"{key} must be a reference, env:NAME or file:PATH; the secret itself has no place in a URL or file"
+    )
+
+
+# --- Checking -----------------------------------------------------------------------------------------
+
+
+def _model(provider: AnyProvider, settings: Mapping[str, object]) -> Any:
+    fields = attrs.fields_dict(provider.account_type)
+    for key in settings:
+        if key not in fields:
+            raise ConfigError(f"{provider.name} has no setting {key!r}; {_known(key, fields)}")
+    for key, field in fields.items():
+        if field.default is attrs.NOTHING and key not in settings:
+            raise ConfigError(f"{provider.name} needs the setting {key!r}")
+    types = _types(provider)
+    values = {key: _structured(key, value, types[key]) for key, value in settings.items()}
+    try:
+        return provider.account_type(**values)
+    except ConvopsError:
+        raise
+    except (TypeError, ValueError) as error:
+        problem = str(error)
+    raise ConfigError(f"{provider.name}: {problem}")
+
+
+def _structured(key: str, value: object, kind: Any) -> object:
+    try:
+        return _converter().structure(value, kind)
+    except (TypeError, ValueError):
+        # No detail: the exception may repeat the value, which may be a secret.
+        pass
+    given = "str" if isinstance(value, Secret) else type(value).__name__
+    raise ConfigError(f"{key} must be {_kind_name(kind)}, not {given}")
+
+
+@functools.cache
+def _converter() -> Any:
+    # Imported when first needed: `import convops` stays without cattrs.
+    from cattrs import Converter  # noqa: PLC0415
+
+    def exactly(kind: type) -> Any:
+        def structure(value: object, _: Any) -> object:
+            if isinstance(value, Secret) and kind is str:
+                return value.reveal()
+            if type(value) is not kind:
+                raise TypeError
+            return value
+
+        return structure
+
+    converter = Converter(detailed_validation=False)
+    for kind in (str, int, bool):
+        converter.register_structure_hook(kind, exactly(kind))
+    converter.register_structure_hook(Secret, lambda value, _: Secret(value))
+    return converter
+
+
+def _types(provider: AnyProvider) -> dict[str, Any]:
+    """Return the type of every setting; that of an optional one without its None."""
+    hints = typing.get_type_hints(provider.account_type)
+    return {
+        field.name: next((arg for arg in typing.get_args(hint) if arg is not NoneType), hint)
+        for field in attrs.fields(provider.account_type)
+        for hint in (hints[field.name],)
+    }
+
+
+def _kind_name(kind: Any) -> str:
+    return {int: "an int", bool: "true or false", Secret: "a str or a Secret"}.get(kind, f"a {kind.__name__}")
+
+
+def _known(key: str, known: Iterable[str]) -> str:
+    names = sorted(known)
+    near = difflib.get_close_matches(key, names, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"{hint}known: {', '.join(names) or 'none'}"

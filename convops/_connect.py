@@ -1,0 +1,158 @@
+"""Opening clients."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from typing import Any, TypedDict, Unpack
+
+from convops._accounts import Account, from_file, from_keywords, from_url, veil
+from convops._client import AsyncClient, Client, positive
+from convops._drivers import REAL
+from convops._events import Observer
+from convops._pipeline import Pipeline
+from convops._policy import Pacer, Retry
+from convops._transports import TransportOptions
+from convops.errors import ConfigError
+from convops.secret import Secret
+
+TIMEOUT = 10.0
+ATTEMPTS = 4
+
+_PACER = Pacer()
+"""The slots of this process, shared by all its clients."""
+
+
+class ClientOptions(TypedDict, total=False):
+    """What a caller says about a client; never part of an account.
+
+    Attributes:
+        timeout: seconds for a whole verb: queueing, pace, attempts, name resolution and body; 10.
+        attempts: how often one call is tried at most; 4.
+        pace: calls per second for each of the account's quotas; None follows the vendor's documents.
+        transport: the name of an adapter (`"httpx"`), an adapter, or one of httpx's own transports.
+        proxy: the URL of an HTTP proxy.
+        verify: the path of a CA bundle, or an `ssl.SSLContext` that verifies.
+        observer: called with an `Event` for each attempt and each outcome.
+    """
+
+    timeout: float
+    attempts: int
+    pace: float | None
+    transport: Any
+    proxy: str | Secret | None
+    verify: str | ssl.SSLContext | None
+    observer: Observer | None
+
+
+def connect(provider: str, **settings: Any) -> Client:
+    """Return a client of an account, usable with or without `with`.
+
+    Args:
+        provider: its short name, with the account's settings as further keyword arguments; or a URL,
+            `provider://?setting=value`, whose secrets are references (`env:NAME`, `file:PATH`).
+        **settings: the account's settings, and any of `ClientOptions`.
+
+    Raises:
+        ConfigError: anything about the settings, the options or the plugin is wrong.
+    """
+    where, veiled = _where(provider), veil(settings)
+    # From here on no frame spells a secret.
+    del provider, settings
+    return _open(*_account(where, veiled))
+
+
+def connect_async(provider: str, **settings: Any) -> AsyncClient:
+    """Return an asynchronous client of an account; otherwise as `connect`."""
+    where, veiled = _where(provider), veil(settings)
+    del provider, settings
+    return _open_async(*_account(where, veiled))
+
+
+def connect_account(
+    name: str, *, path: str | os.PathLike[str] | None = None, **options: Unpack[ClientOptions]
+) -> Client:
+    """Return a client of the account `[accounts.NAME]` in a TOML file.
+
+    Args:
+        name: the account's name.
+        path: the file; None takes `$CONVOPS_CONFIG`, else `./convops.toml`.
+        **options: any of `ClientOptions`.
+
+    Raises:
+        ConfigError: the file, the account, a secret reference, an option or the plugin is wrong.
+    """
+    return _open(from_file(name, path), veil(options))
+
+
+def connect_account_async(
+    name: str, *, path: str | os.PathLike[str] | None = None, **options: Unpack[ClientOptions]
+) -> AsyncClient:
+    """Return an asynchronous client of the account `[accounts.NAME]`; otherwise as `connect_account`."""
+    return _open_async(from_file(name, path), veil(options))
+
+
+# --- Opening ----------------------------------------------------------------------------------------
+
+
+def _where(provider: object) -> Secret:
+    if isinstance(provider, str):
+        return Secret(provider)
+    raise ConfigError(f"a provider's name or URL is a str, not {type(provider).__name__}")
+
+
+def _account(where: Secret, keywords: dict[str, object]) -> tuple[Account, dict[str, object]]:
+    options = {key: keywords.pop(key) for key in ClientOptions.__annotations__ if key in keywords}
+    if "://" not in where.reveal():
+        return from_keywords(where.reveal(), keywords), options
+    if keywords:
+        names = ", ".join(sorted(keywords))
+        raise ConfigError(f"settings stand in the URL or in keyword arguments, not in both: {names}")
+    return from_url(where), options
+
+
+def _open(account: Account, options: dict[str, object]) -> Client:
+    pipeline, transports, timeout = _prepared(account, options)
+    own = account.provider.transport(account.settings)
+    return Client(pipeline, transports.open(own), timeout)
+
+
+def _open_async(account: Account, options: dict[str, object]) -> AsyncClient:
+    pipeline, transports, timeout = _prepared(account, options)
+    own = account.provider.async_transport(account.settings)
+    return AsyncClient(pipeline, transports.open_async(own), timeout)
+
+
+def _prepared(account: Account, options: dict[str, object]) -> tuple[Pipeline, TransportOptions, float]:
+    unknown = sorted(set(options) - set(ClientOptions.__annotations__))
+    if unknown:
+        raise ConfigError(f"no client option is called {unknown[0]!r}")
+    timeout = positive("timeout", options.get("timeout", TIMEOUT))
+    attempts = options.get("attempts", ATTEMPTS)
+    if type(attempts) is not int or attempts < 1:
+        raise ConfigError(f"attempts must be a whole number from 1 on, not {attempts!r}")
+    pace = options.get("pace")
+    observer = options.get("observer")
+    if observer is not None and not callable(observer):
+        raise ConfigError("observer must be callable")
+    proxy = options.get("proxy")
+    if not isinstance(proxy, Secret | None):
+        raise ConfigError(f"proxy must be a URL, not {type(proxy).__name__}")
+    pipeline = Pipeline(
+        provider=account.provider,
+        account=account.settings,
+        environment=REAL,
+        pacer=_PACER,
+        retry=Retry(attempts=attempts),
+        pace=None if pace is None else positive("pace", pace),
+        observer=observer,
+    )
+    transports = TransportOptions(
+        transport=_shown(options.get("transport")), proxy=proxy, verify=_shown(options.get("verify"))
+    )
+    return pipeline, transports, timeout
+
+
+def _shown(option: Any) -> Any:
+    # Every str was veiled at the door; these are no secrets.
+    return option.reveal() if isinstance(option, Secret) else option

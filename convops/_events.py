@@ -1,0 +1,40 @@
+"""What an observer is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from attrs import frozen
+
+from convops.errors import Effect
+
+
+@frozen(kw_only=True)
+class Event:
+    """One attempt, or one operation at its end. It holds no id, no secret and no vendor text.
+
+    Attributes:
+        kind: `attempt` or `outcome`.
+        provider: the provider's short name.
+        name: the vendor's action for an attempt, the operation's name for an outcome.
+        attempts: which try it was, or how many there were.
+        seconds: how long it took, waits included for an outcome.
+        status: the HTTP status of an attempt; None where no reply came.
+        effect: what an outcome did at the vendor.
+        error: the name of the error class; None for success.
+        code: the vendor's code.
+    """
+
+    kind: Literal["attempt", "outcome"]
+    provider: str
+    name: str
+    attempts: int
+    seconds: float
+    status: int | None = None
+    effect: Effect | None = None
+    error: str | None = None
+    code: int | str | None = None
+
+
+Observer = Callable[[Event], None]

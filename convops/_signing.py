@@ -1,0 +1,101 @@
+"""The signing seat: fresh credentials for each attempt, spelled once and only on the wire."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
+
+from convops.provider import Call, Credentials, Signer, SigningError, Ticket
+
+
+class Signing:
+    """Signs the attempts of one account, and keeps its ticket.
+
+    A ticket is renewed from its `renew_at` on by one caller at a time, while the others go on with
+    the old one until it expires.
+
+    Args:
+        signer: the provider's signer for the account.
+        now: the wall clock, in Unix seconds.
+        nonce: eight fresh random bytes a call.
+    """
+
+    def __init__(self, signer: Signer, *, now: Callable[[], float], nonce: Callable[[], bytes]) -> None:
+        self._signer = signer
+        self._now = now
+        self._nonce = nonce
+        self._ticket: Ticket | None = None
+        self._renewal = threading.Lock()
+
+    def attempt(self, call: Call, base_url: str) -> OneShot:
+        """Return one try of a call."""
+        return OneShot(call, base_url, self)
+
+    def forget(self) -> None:
+        """Drop the ticket: the vendor says it is not valid."""
+        self._ticket = None
+
+    def credentials(self, call: Call) -> Credentials:
+        """Return the credentials for sending `call` now."""
+        now = self._now()
+        return self._signer.sign(call, now=now, nonce=self._nonce(), ticket=self._valid_ticket(now))
+
+    def _valid_ticket(self, now: float) -> Ticket | None:
+        ticket = self._ticket
+        if ticket is not None and now < ticket.renew_at:
+            return ticket
+        usable = ticket is not None and now < ticket.expires_at
+        # Whoever has no usable ticket waits for the one who renews it; the rest go on.
+        if not self._renewal.acquire(blocking=not usable):
+            return ticket
+        try:
+            if self._ticket is ticket or self._ticket is None:
+                self._ticket = self._signer.issue(now)
+            return self._ticket
+        finally:
+            self._renewal.release()
+
+
+class OneShot:
+    """One try of a call: it can be looked at freely, and signed once.
+
+    Attributes:
+        call: what is sent.
+        origin: scheme, host and port.
+        target: path and query without credentials.
+        content: the body, encoded.
+        defect: the type of the exception a failing signer raised.
+    """
+
+    __slots__ = ("_prefix", "_signing", "call", "content", "defect", "origin", "target")
+
+    def __init__(self, call: Call, base_url: str, signing: Signing) -> None:
+        parts = urlsplit(base_url)
+        self.call = call
+        self.origin = f"{parts.scheme}://{parts.netloc}"
+        self._prefix = parts.path.rstrip("/")
+        self.target = self._prefix + call.target()
+        self.content = call.content()
+        self.defect: str | None = None
+        self._signing: Signing | None = signing
+
+    def __repr__(self) -> str:
+        return f"<attempt of {self.call.action}>"
+
+    def sign(self) -> tuple[str, Mapping[str, str]]:
+        """Return the signed target and the credential headers.
+
+        Raises:
+            SigningError: the attempt was signed before, or the signer failed.
+        """
+        signing, self._signing = self._signing, None
+        if signing is None:
+            raise SigningError("an attempt is signed once")
+        try:
+            credentials = signing.credentials(self.call)
+            return self._prefix + self.call.target(credentials.query), credentials.headers
+        except Exception as error:  # noqa: BLE001 - a plugin's bug, reported as such by the pipeline
+            self.defect = type(error).__name__
+        # Raised out here: the signer's own exception has frames that hold an open secret.
+        raise SigningError("the signer failed")

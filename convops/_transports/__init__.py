@@ -1,0 +1,84 @@
+"""The seam to HTTP: one adapter per library and flavour, chosen here."""
+
+from __future__ import annotations
+
+import inspect
+import ssl
+from typing import Any
+
+from attrs import frozen
+
+from convops.errors import ConfigError
+from convops.provider import AsyncTransport, Transport
+from convops.secret import Secret
+
+ADAPTERS = ("httpx",)
+
+
+@frozen(kw_only=True)
+class TransportOptions:
+    """What a client says about its connections.
+
+    Attributes:
+        transport: the name of an adapter, an adapter, or one of httpx's own transports; None takes
+            the provider's own, else httpx.
+        proxy: the URL of an HTTP proxy, which may hold a password.
+        verify: the path of a CA bundle, or an `ssl.SSLContext` that verifies; None takes the bundle
+            of certifi.
+
+    Raises:
+        ConfigError: one of them is of no use, or they contradict each other.
+    """
+
+    transport: Any = None
+    proxy: Secret | None = None
+    verify: str | ssl.SSLContext | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if isinstance(self.verify, ssl.SSLContext):
+            if self.verify.verify_mode is not ssl.CERT_REQUIRED or not self.verify.check_hostname:
+                raise ConfigError("verify: this SSLContext does not check certificates and host names")
+        elif not isinstance(self.verify, str | None):
+            raise ConfigError("verify takes the path of a CA bundle or an ssl.SSLContext; it is never off")
+        if isinstance(self.transport, str) and self.transport not in ADAPTERS:
+            raise ConfigError(f"transport {self.transport!r} is none of: {', '.join(ADAPTERS)}")
+        if self.given is not None and (self.proxy or self.verify):
+            raise ConfigError("proxy and verify cannot change a transport that is given; set them there")
+
+    @property
+    def given(self) -> Any:
+        """The transport object that was given, if one was."""
+        return None if isinstance(self.transport, str) else self.transport
+
+    def open(self, own: Transport | None) -> Transport:
+        """Return a blocking adapter.
+
+        Args:
+            own: the provider's, where it is not spoken to by HTTP.
+
+        Raises:
+            ConfigError: what was given is no blocking adapter, or the CA bundle or proxy is unusable.
+        """
+        if self.transport is None and own is not None:
+            return own
+        if _has(self.given, "exchange", "close") and not inspect.iscoroutinefunction(self.given.exchange):
+            given: Transport = self.given
+            return given
+        from convops._transports.httpx_adapter import HttpxTransport  # noqa: PLC0415 - httpx loads slowly
+
+        return HttpxTransport(self)
+
+    def open_async(self, own: AsyncTransport | None) -> AsyncTransport:
+        """Return an asynchronous adapter; otherwise as `open`."""
+        if self.transport is None and own is not None:
+            return own
+        if _has(self.given, "exchange", "aclose") and inspect.iscoroutinefunction(self.given.exchange):
+            given: AsyncTransport = self.given
+            return given
+        from convops._transports.httpx_adapter import AsyncHttpxTransport  # noqa: PLC0415 - as above
+
+        return AsyncHttpxTransport(self)
+
+
+def _has(given: object, *names: str) -> bool:
+    return all(callable(getattr(given, name, None)) for name in names)

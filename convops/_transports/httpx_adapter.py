@@ -1,0 +1,389 @@
+"""The httpx adapter: its transports called directly, one connection each, signed on the wire only.
+
+No `httpx.Client`, so no cookie jar, redirects, environment or log line of URLs. One large pool scans
+all its connections on every request; a free list of single-connection pools ("shards") does not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Generic, TypeVar
+
+import certifi
+import httpx
+
+from convops._transports import TransportOptions
+from convops.errors import ConfigError
+from convops.provider import Attempt, Failure, FailureKind, HttpReply, SigningError
+from convops.secret import Secret
+
+CONNECTIONS = 64
+"""Exchanges one adapter has under way at most; more wait their turn."""
+
+IDLE_SECONDS = 30.0
+"""How long an unused connection is kept."""
+
+BODY_MAX = 512 * 1024
+"""The largest body that is read, in bytes."""
+
+Shard = TypeVar("Shard")
+
+
+# --- Signing at the last public point: httpx reads `url.raw_path`, then `headers.raw` ------------
+
+
+class _SignedURL(httpx.URL):
+    """Shows the unsigned URL, and spells the signed target when the request is written."""
+
+    def __init__(self, attempt: Attempt) -> None:
+        super().__init__(attempt.origin + attempt.target)
+        self._attempt = attempt
+        self.credential_headers: Mapping[str, str] = {}
+
+    @property
+    def raw_path(self) -> bytes:
+        target, self.credential_headers = self._attempt.sign()
+        return target.encode("ascii")
+
+
+class _SignedHeaders(httpx.Headers):
+    """Shows the unsigned headers, and spells the credentials when the request is written."""
+
+    def __init__(self, headers: httpx.Headers, url: _SignedURL) -> None:
+        super().__init__(headers)
+        self._url = url
+
+    @property
+    def raw(self) -> list[tuple[bytes, bytes]]:
+        signed, self._url.credential_headers = self._url.credential_headers, {}
+        return [*super().raw, *((name.encode(), value.encode()) for name, value in signed.items())]
+
+
+def _request(attempt: Attempt, deadline: float) -> httpx.Request:
+    seconds = max(0.001, deadline - time.monotonic())
+    headers = {"accept": "application/json", "accept-encoding": "identity", "user-agent": "convops"}
+    if attempt.content:
+        headers["content-type"] = "application/json"
+    request = httpx.Request(
+        attempt.call.method,
+        attempt.origin,
+        headers=headers,
+        content=attempt.content or None,
+        extensions={"timeout": {"connect": seconds, "read": seconds, "write": seconds, "pool": seconds}},
+    )
+    url = _SignedURL(attempt)
+    request.url = url
+    request.headers = _SignedHeaders(request.headers, url)
+    return request
+
+
+# --- Failures as values --------------------------------------------------------------------------
+
+_NEVER_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+    httpx.LocalProtocolError,
+)
+_EXPECTED = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError, UnicodeError)
+
+
+def _failure(error: Exception) -> Failure:
+    sent = not isinstance(error, _NEVER_SENT)
+    causes = tuple(_chain(error))
+    if isinstance(error, httpx.TimeoutException | TimeoutError):
+        return Failure(FailureKind.TIMEOUT, sent)
+    if any(isinstance(cause, socket.gaierror | UnicodeError) for cause in causes):
+        return Failure(FailureKind.DNS, sent=False)
+    if not sent:
+        tls = any(isinstance(cause, ssl.SSLError) for cause in causes)
+        return Failure(FailureKind.TLS if tls else FailureKind.CONNECT, sent=False)
+    # httpcore has one exception for a peer that hung up and for a peer that talks nonsense.
+    hung_up = any(words in str(error) for words in ("disconnected", "closed connection"))
+    nonsense = isinstance(error, httpx.RemoteProtocolError) and not hung_up
+    return Failure(FailureKind.PROTOCOL if nonsense else FailureKind.BROKEN, sent=True)
+
+
+def _chain(error: BaseException | None) -> Iterable[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _cut(error: BaseException) -> BaseException:
+    # Frames of the library hold the signed URL, and so do the exceptions this one came from.
+    error.__traceback__ = error.__cause__ = error.__context__ = None
+    return error
+
+
+class _RefusedError(Exception):
+    """A reply that is not read to its end."""
+
+    def __init__(self, kind: FailureKind) -> None:
+        super().__init__(kind.value)
+        self.kind = kind
+
+
+class _Body:
+    """Gathers a body as far as it may go."""
+
+    def __init__(self, response: httpx.Response, deadline: float) -> None:
+        if response.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+            raise _RefusedError(FailureKind.ENCODED)
+        self._response = response
+        self._deadline = deadline
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def add(self, part: bytes) -> None:
+        self._size += len(part)
+        if self._size > BODY_MAX:
+            raise _RefusedError(FailureKind.TOO_LARGE)
+        if time.monotonic() >= self._deadline:
+            raise _RefusedError(FailureKind.TIMEOUT)
+        self._parts.append(part)
+
+    def reply(self) -> HttpReply:
+        return HttpReply(self._response.status_code, dict(self._response.headers), b"".join(self._parts))
+
+
+# --- Connections -----------------------------------------------------------------------------------
+
+
+@functools.cache
+def _certifi_context() -> ssl.SSLContext:
+    return _context(certifi.where())
+
+
+def _context(path: str) -> ssl.SSLContext:
+    # Not `create_default_context`: it reads SSLKEYLOGFILE and, without a file, SSL_CERT_FILE.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_verify_locations(cafile=path)
+    except OSError as error:
+        raise ConfigError(f"verify: no CA bundle can be read there ({type(error).__name__})") from None
+    return context
+
+
+def _tls(verify: str | ssl.SSLContext | None) -> ssl.SSLContext:
+    if verify is None:
+        return _certifi_context()
+    return _context(verify) if isinstance(verify, str) else verify
+
+
+def _proxy(secret: Secret | None) -> httpx.Proxy | None:
+    if secret is None:
+        return None
+    try:
+        return httpx.Proxy(secret.reveal())
+    except (ValueError, httpx.InvalidURL):
+        # Out of the handler below: the exception holds the URL, and with it a password.
+        pass
+    raise ConfigError("proxy is no http, https or socks5 URL")
+
+
+def _maker(kind: Callable[..., Shard], options: TransportOptions) -> Callable[[], Shard]:
+    context, proxy = _tls(options.verify), _proxy(options.proxy)
+    limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=IDLE_SECONDS)
+    return lambda: kind(verify=context, trust_env=False, limits=limits, proxy=proxy)
+
+
+class Shards(Generic[Shard]):
+    """Idle shards by origin, the last one used first; safe to share by threads.
+
+    After a fork the child forgets the parent's: their sockets carry the parent's exchanges.
+    """
+
+    def __init__(self, make: Callable[[], Shard]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._idle: dict[str, list[tuple[Shard, float]]] = {}
+        self._owner = os.getpid()
+        self.closed = False
+
+    def take(self, origin: str) -> Shard:
+        with self._lock:
+            if self._owner != os.getpid():
+                self.forget()
+            idle = self._idle.get(origin)
+            return idle.pop()[0] if idle else self._make()
+
+    def give_back(self, origin: str, shard: Shard) -> list[Shard]:
+        """Keep a shard whose exchange ended cleanly; return those that are to be closed."""
+        now = time.monotonic()
+        with self._lock:
+            if self.closed:
+                return [shard]
+            idle = self._idle.setdefault(origin, [])
+            idle.append((shard, now))
+            stale = [old for old, since in idle if now - since > IDLE_SECONDS]
+            del idle[: len(stale)]
+            return stale
+
+    def close(self) -> list[Shard]:
+        """Keep nothing any more; return what is to be closed."""
+        with self._lock:
+            self.closed = True
+            shards = [shard for idle in self._idle.values() for shard, _ in idle]
+            self._idle.clear()
+            return shards
+
+    def forget(self) -> None:
+        """Abandon every shard without touching its socket."""
+        _ABANDONED.extend(shard for idle in self._idle.values() for shard, _ in idle)
+        self._idle = {}
+        self._owner = os.getpid()
+
+
+# Kept, so that no finaliser closes what belongs to another process or loop.
+_ABANDONED: list[object] = []
+
+
+class HttpxTransport:
+    """Exchanges over `httpx.HTTPTransport`, for a `Client`."""
+
+    def __init__(self, options: TransportOptions) -> None:
+        if not isinstance(options.given, httpx.HTTPTransport | None):
+            raise _not_usable("a Client", options.given, "an httpx.HTTPTransport")
+        self._given = options.given
+        self._shards = Shards(_maker(httpx.HTTPTransport, options))
+        self._places = threading.BoundedSemaphore(CONNECTIONS)
+
+    def exchange(self, attempt: Attempt, deadline: float) -> HttpReply | Failure:
+        """Send one attempt; as `convops.provider.Transport.exchange`."""
+        if not self._places.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            return Failure(FailureKind.TIMEOUT, sent=False)
+        result: HttpReply | Failure | None = None
+        shard = self._given or self._shards.take(attempt.origin)
+        try:
+            result = _exchange(shard, attempt, deadline)
+            return result
+        finally:
+            self._places.release()
+            for unused in self._unused(attempt.origin, shard, result):
+                unused.close()
+
+    def _unused(
+        self, origin: str, shard: httpx.HTTPTransport, result: HttpReply | Failure | None
+    ) -> list[httpx.HTTPTransport]:
+        if shard is self._given:
+            return []
+        return self._shards.give_back(origin, shard) if isinstance(result, HttpReply) else [shard]
+
+    def close(self) -> None:
+        """Close every idle connection, and those in use when their exchange ends."""
+        for shard in [self._given] if self._given else self._shards.close():
+            shard.close()
+
+
+def _exchange(shard: httpx.HTTPTransport, attempt: Attempt, deadline: float) -> HttpReply | Failure:
+    try:
+        response = shard.handle_request(_request(attempt, deadline))
+        try:
+            body = _Body(response, deadline)
+            for part in response.iter_raw():
+                body.add(part)
+        finally:
+            response.close()
+        return body.reply()
+    except SigningError:
+        return Failure(FailureKind.UNSIGNED, sent=False)
+    except _RefusedError as error:
+        return Failure(error.kind, sent=True)
+    except _EXPECTED as error:
+        return _failure(error)
+    except BaseException as error:  # noqa: BLE001 - raised again below, without the library's frames
+        caught = _cut(error)
+    raise caught
+
+
+class AsyncHttpxTransport:
+    """Exchanges over `httpx.AsyncHTTPTransport`, for an `AsyncClient`."""
+
+    def __init__(self, options: TransportOptions) -> None:
+        if not isinstance(options.given, httpx.AsyncHTTPTransport | None):
+            raise _not_usable("an AsyncClient", options.given, "an httpx.AsyncHTTPTransport")
+        self._given = options.given
+        self._shards = Shards(_maker(httpx.AsyncHTTPTransport, options))
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._places = asyncio.Semaphore(CONNECTIONS)
+
+    async def exchange(self, attempt: Attempt, deadline: float) -> HttpReply | Failure:
+        """Send one attempt; as `convops.provider.AsyncTransport.exchange`."""
+        self._enter_loop()
+        places = self._places
+        try:
+            async with asyncio.timeout_at(deadline):
+                await places.acquire()
+        except TimeoutError:
+            return Failure(FailureKind.TIMEOUT, sent=False)
+        result: HttpReply | Failure | None = None
+        shard = self._given or self._shards.take(attempt.origin)
+        try:
+            result = await _exchange_async(shard, attempt, deadline)
+            return result
+        finally:
+            places.release()
+            for unused in self._unused(attempt.origin, shard, result):
+                await unused.aclose()
+
+    def _enter_loop(self) -> None:
+        # Connections belong to the loop that opened them.
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self._loop = loop
+            self._places = asyncio.Semaphore(CONNECTIONS)
+            self._shards.forget()
+
+    def _unused(
+        self, origin: str, shard: httpx.AsyncHTTPTransport, result: HttpReply | Failure | None
+    ) -> list[httpx.AsyncHTTPTransport]:
+        if shard is self._given:
+            return []
+        return self._shards.give_back(origin, shard) if isinstance(result, HttpReply) else [shard]
+
+    async def aclose(self) -> None:
+        """Close every idle connection, and those in use when their exchange ends."""
+        for shard in [self._given] if self._given else self._shards.close():
+            await shard.aclose()
+
+
+async def _exchange_async(
+    shard: httpx.AsyncHTTPTransport, attempt: Attempt, deadline: float
+) -> HttpReply | Failure:
+    try:
+        async with asyncio.timeout_at(deadline):
+            response = await shard.handle_async_request(_request(attempt, deadline))
+            try:
+                body = _Body(response, deadline)
+                async for part in response.aiter_raw():
+                    body.add(part)
+            finally:
+                await response.aclose()
+            return body.reply()
+    except SigningError:
+        return Failure(FailureKind.UNSIGNED, sent=False)
+    except _RefusedError as error:
+        return Failure(error.kind, sent=True)
+    except _EXPECTED as error:
+        return _failure(error)
+    except BaseException as error:  # noqa: BLE001 - raised again below, without the library's frames
+        caught = _cut(error)
+    raise caught
+
+
+def _not_usable(client: str, given: object, wanted: str) -> ConfigError:
+    return ConfigError(
+        f"{client} cannot use a transport of type {type(given).__name__}: "
+        f"give the name of an adapter, an adapter of its own kind, or {wanted}"
+    )
