@@ -1,14 +1,11 @@
-"""One protocol for what a user does to a conversation, spoken to any chat vendor through a plugin."""
+"""One protocol for what a user does to a conversation, spoken to any chat vendor through a plugin.
 
-from convops._client import AsyncClient, AsyncConversationOps, Client, ConversationOps, PlannedBatch
-from convops._connect import (
-    ClientOptions,
-    connect,
-    connect_account,
-    connect_account_async,
-    connect_async,
-)
-from convops._events import Event
+The values are here at once; the clients are loaded when they are first named.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from convops.errors import (
     AuthenticationError,
     ClosedError,
@@ -43,6 +40,18 @@ from convops.operations import (
 )
 from convops.secret import Secret
 from convops.support import Caveat, Evidence, Fidelity, Support
+
+# Not to answer a cycle: there is none. Loading a client takes as long as all the values together.
+if TYPE_CHECKING:
+    from convops._client import AsyncClient, AsyncConversationOps, Client, ConversationOps, PlannedBatch
+    from convops._connect import (
+        ClientOptions,
+        connect,
+        connect_account,
+        connect_account_async,
+        connect_async,
+    )
+    from convops._events import Event
 
 __all__ = [
     "AsyncClient",
@@ -90,3 +99,29 @@ __all__ = [
     "from_document",
     "to_document",
 ]
+
+_LATER = {
+    "AsyncClient": "_client",
+    "AsyncConversationOps": "_client",
+    "Client": "_client",
+    "ClientOptions": "_connect",
+    "ConversationOps": "_client",
+    "Event": "_events",
+    "PlannedBatch": "_client",
+    "connect": "_connect",
+    "connect_account": "_connect",
+    "connect_account_async": "_connect",
+    "connect_async": "_connect",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_LATER[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

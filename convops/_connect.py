@@ -132,8 +132,8 @@ def _prepared(account: Account, options: dict[str, object]) -> tuple[Pipeline, T
     if type(attempts) is not int or attempts < 1:
         raise ConfigError(f"attempts must be a whole number from 1 on, not {attempts!r}")
     pace = options.get("pace")
-    observer = options.get("observer")
-    if observer is not None and not callable(observer):
+    observer: Any = options.get("observer")
+    if not callable(observer) and observer is not None:
         raise ConfigError("observer must be callable")
     proxy = options.get("proxy")
     if not isinstance(proxy, Secret | None):

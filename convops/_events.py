@@ -37,4 +37,4 @@ class Event:
     code: int | str | None = None
 
 
-Observer = Callable[[Event], None]
+Observer = Callable[[Event], object]

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import attrs
-from attrs import field, frozen
+from attrs import define, field
 
 from convops._events import Event, Observer
 from convops._policy import Pacer, Retry, Slot
@@ -41,7 +41,7 @@ FORESEEN_MAX = 20
 """How many calls of one flow a plan shows."""
 
 
-@frozen(kw_only=True)
+@define(kw_only=True)
 class Pipeline:
     """The decisions for one account at one provider.
 
@@ -65,16 +65,12 @@ class Pipeline:
     _signing: Signing = field(init=False)
     _base_url: str = field(init=False)
 
-    @_signing.default
-    def _make_signing(self) -> Signing:
+    def __attrs_post_init__(self) -> None:
         with self._plugin("signer"):
             signer = self.provider.signer(self.account)
-        return Signing(signer, now=self.environment.time, nonce=self.environment.nonce)
-
-    @_base_url.default
-    def _preferred(self) -> str:
+        self._signing = Signing(signer, now=self.environment.time, nonce=self.environment.nonce)
         with self._plugin("origins"):
-            return self.provider.origins(self.account)[0]
+            self._base_url = self.provider.origins(self.account)[0]
 
     # --- Before anything is sent ---
 

@@ -17,9 +17,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Generic, TypeVar
 
 import certifi
+import httpcore
 import httpx
 
 from convops._transports import TransportOptions
+from convops._transports.sockets import AsyncWire, Exchange, HandshakeError, NotResolvedError, Wire
 from convops.errors import ConfigError
 from convops.provider import Attempt, Failure, FailureKind, HttpReply, SigningError
 from convops.secret import Secret
@@ -34,6 +36,7 @@ BODY_MAX = 512 * 1024
 """The largest body that is read, in bytes."""
 
 Shard = TypeVar("Shard")
+Pool = TypeVar("Pool")
 
 
 # --- Signing at the last public point: httpx reads `url.raw_path`, then `headers.raw` ------------
@@ -94,19 +97,24 @@ _NEVER_SENT = (
     httpx.UnsupportedProtocol,
     httpx.LocalProtocolError,
 )
+_BEFORE_SENDING: Mapping[FailureKind, tuple[type[Exception], ...]] = {
+    FailureKind.DNS: (NotResolvedError, socket.gaierror, UnicodeError),
+    FailureKind.TLS: (HandshakeError, ssl.SSLCertVerificationError),
+}
 _EXPECTED = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError, UnicodeError)
 
 
-def _failure(error: Exception) -> Failure:
-    sent = not isinstance(error, _NEVER_SENT)
-    causes = tuple(_chain(error))
+def _failure(error: Exception, exchange: Exchange | None) -> Failure:
+    # Our own wire knows whether anything left; of a transport that was given, the class must tell.
+    sent = not isinstance(error, _NEVER_SENT) and (exchange is None or exchange.sent)
     if isinstance(error, httpx.TimeoutException | TimeoutError):
         return Failure(FailureKind.TIMEOUT, sent)
-    if any(isinstance(cause, socket.gaierror | UnicodeError) for cause in causes):
-        return Failure(FailureKind.DNS, sent=False)
+    causes = tuple(_chain(error))
+    for kind, classes in _BEFORE_SENDING.items():
+        if any(isinstance(cause, classes) for cause in causes):
+            return Failure(kind, sent=False)
     if not sent:
-        tls = any(isinstance(cause, ssl.SSLError) for cause in causes)
-        return Failure(FailureKind.TLS if tls else FailureKind.CONNECT, sent=False)
+        return Failure(FailureKind.CONNECT, sent=False)
     # httpcore has one exception for a peer that hung up and for a peer that talks nonsense.
     hung_up = any(words in str(error) for words in ("disconnected", "closed connection"))
     nonsense = isinstance(error, httpx.RemoteProtocolError) and not hung_up
@@ -185,17 +193,49 @@ def _proxy(secret: Secret | None) -> httpx.Proxy | None:
     if secret is None:
         return None
     try:
-        return httpx.Proxy(secret.reveal())
+        proxy = httpx.Proxy(secret.reveal())
     except (ValueError, httpx.InvalidURL):
-        # Out of the handler below: the exception holds the URL, and with it a password.
-        pass
-    raise ConfigError("proxy is no http, https or socks5 URL")
+        # Raised below, outside of this handler: the exception holds the URL, and with it a password.
+        proxy = None
+    if proxy is None or proxy.url.scheme != "http":
+        raise ConfigError("proxy must be an http URL; https is tunnelled through it")
+    return proxy
 
 
-def _maker(kind: Callable[..., Shard], options: TransportOptions) -> Callable[[], Shard]:
-    context, proxy = _tls(options.verify), _proxy(options.proxy)
-    limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=IDLE_SECONDS)
-    return lambda: kind(verify=context, trust_env=False, limits=limits, proxy=proxy)
+class _Shard(httpx.HTTPTransport):
+    """One connection, over a wire that keeps the deadline.
+
+    HTTPTransport takes no network backend, so its pool is made here; all else is inherited, which is
+    what recorders and tracers hook into.
+    """
+
+    def __init__(self, pool: Callable[..., httpcore.ConnectionPool]) -> None:
+        self.wire = Wire()
+        self._pool = pool(network_backend=self.wire)
+
+
+class _AsyncShard(httpx.AsyncHTTPTransport):
+    """The same for asyncio."""
+
+    def __init__(self, pool: Callable[..., httpcore.AsyncConnectionPool]) -> None:
+        self.wire = AsyncWire()
+        self._pool = pool(network_backend=self.wire)
+
+
+def _pool(
+    direct: Callable[..., Pool], proxied: Callable[..., Pool], options: TransportOptions
+) -> Callable[..., Pool]:
+    """Return what makes the pool of one shard."""
+    common = {
+        "ssl_context": _tls(options.verify),
+        "max_connections": 1,
+        "max_keepalive_connections": 1,
+        "keepalive_expiry": IDLE_SECONDS,
+    }
+    proxy = _proxy(options.proxy)
+    if proxy is None:
+        return functools.partial(direct, **common)
+    return functools.partial(proxied, str(proxy.url), proxy_auth=proxy.raw_auth, **common)
 
 
 class Shards(Generic[Shard]):
@@ -250,45 +290,54 @@ _ABANDONED: list[object] = []
 
 
 class HttpxTransport:
-    """Exchanges over `httpx.HTTPTransport`, for a `Client`."""
+    """Exchanges over `httpx.HTTPTransport`, for a `Client`.
+
+    With a transport that was given there is one pool, and httpx's own timeouts bound each read only.
+    """
 
     def __init__(self, options: TransportOptions) -> None:
         if not isinstance(options.given, httpx.HTTPTransport | None):
             raise _not_usable("a Client", options.given, "an httpx.HTTPTransport")
         self._given = options.given
-        self._shards = Shards(_maker(httpx.HTTPTransport, options))
+        pool = _pool(httpcore.ConnectionPool, httpcore.HTTPProxy, options)
+        self._shards = Shards(lambda: _Shard(pool))
         self._places = threading.BoundedSemaphore(CONNECTIONS)
 
     def exchange(self, attempt: Attempt, deadline: float) -> HttpReply | Failure:
         """Send one attempt; as `convops.provider.Transport.exchange`."""
         if not self._places.acquire(timeout=max(0.0, deadline - time.monotonic())):
             return Failure(FailureKind.TIMEOUT, sent=False)
-        result: HttpReply | Failure | None = None
-        shard = self._given or self._shards.take(attempt.origin)
         try:
-            result = _exchange(shard, attempt, deadline)
-            return result
+            if self._given is not None:
+                return _exchange(self._given, attempt, deadline, None)
+            return self._on_shard(attempt, deadline)
         finally:
             self._places.release()
-            for unused in self._unused(attempt.origin, shard, result):
-                unused.close()
 
-    def _unused(
-        self, origin: str, shard: httpx.HTTPTransport, result: HttpReply | Failure | None
-    ) -> list[httpx.HTTPTransport]:
-        if shard is self._given:
-            return []
-        return self._shards.give_back(origin, shard) if isinstance(result, HttpReply) else [shard]
+    def _on_shard(self, attempt: Attempt, deadline: float) -> HttpReply | Failure:
+        shard = self._shards.take(attempt.origin)
+        shard.wire.exchange.begin(deadline)
+        unused = [shard]
+        try:
+            result = _exchange(shard, attempt, deadline, shard.wire.exchange)
+            if _ended_cleanly(shard.wire.exchange, result):
+                unused = self._shards.give_back(attempt.origin, shard)
+            return result
+        finally:
+            for old in unused:
+                old.close()
 
     def close(self) -> None:
         """Close every idle connection, and those in use when their exchange ends."""
-        for shard in [self._given] if self._given else self._shards.close():
+        for shard in [self._given] if self._given is not None else self._shards.close():
             shard.close()
 
 
-def _exchange(shard: httpx.HTTPTransport, attempt: Attempt, deadline: float) -> HttpReply | Failure:
+def _exchange(
+    transport: httpx.HTTPTransport, attempt: Attempt, deadline: float, exchange: Exchange | None
+) -> HttpReply | Failure:
     try:
-        response = shard.handle_request(_request(attempt, deadline))
+        response = transport.handle_request(_request(attempt, deadline))
         try:
             body = _Body(response, deadline)
             for part in response.iter_raw():
@@ -301,20 +350,21 @@ def _exchange(shard: httpx.HTTPTransport, attempt: Attempt, deadline: float) -> 
     except _RefusedError as error:
         return Failure(error.kind, sent=True)
     except _EXPECTED as error:
-        return _failure(error)
+        return _failure(error, exchange)
     except BaseException as error:  # noqa: BLE001 - raised again below, without the library's frames
         caught = _cut(error)
     raise caught
 
 
 class AsyncHttpxTransport:
-    """Exchanges over `httpx.AsyncHTTPTransport`, for an `AsyncClient`."""
+    """Exchanges over `httpx.AsyncHTTPTransport`, for an `AsyncClient`; otherwise as `HttpxTransport`."""
 
     def __init__(self, options: TransportOptions) -> None:
         if not isinstance(options.given, httpx.AsyncHTTPTransport | None):
             raise _not_usable("an AsyncClient", options.given, "an httpx.AsyncHTTPTransport")
         self._given = options.given
-        self._shards = Shards(_maker(httpx.AsyncHTTPTransport, options))
+        pool = _pool(httpcore.AsyncConnectionPool, httpcore.AsyncHTTPProxy, options)
+        self._shards = Shards(lambda: _AsyncShard(pool))
         self._loop: asyncio.AbstractEventLoop | None = None
         self._places = asyncio.Semaphore(CONNECTIONS)
 
@@ -327,15 +377,12 @@ class AsyncHttpxTransport:
                 await places.acquire()
         except TimeoutError:
             return Failure(FailureKind.TIMEOUT, sent=False)
-        result: HttpReply | Failure | None = None
-        shard = self._given or self._shards.take(attempt.origin)
         try:
-            result = await _exchange_async(shard, attempt, deadline)
-            return result
+            if self._given is not None:
+                return await _exchange_async(self._given, attempt, deadline, None)
+            return await self._on_shard(attempt, deadline)
         finally:
             places.release()
-            for unused in self._unused(attempt.origin, shard, result):
-                await unused.aclose()
 
     def _enter_loop(self) -> None:
         # Connections belong to the loop that opened them.
@@ -345,25 +392,31 @@ class AsyncHttpxTransport:
             self._places = asyncio.Semaphore(CONNECTIONS)
             self._shards.forget()
 
-    def _unused(
-        self, origin: str, shard: httpx.AsyncHTTPTransport, result: HttpReply | Failure | None
-    ) -> list[httpx.AsyncHTTPTransport]:
-        if shard is self._given:
-            return []
-        return self._shards.give_back(origin, shard) if isinstance(result, HttpReply) else [shard]
+    async def _on_shard(self, attempt: Attempt, deadline: float) -> HttpReply | Failure:
+        shard = self._shards.take(attempt.origin)
+        shard.wire.exchange.begin(deadline)
+        unused = [shard]
+        try:
+            result = await _exchange_async(shard, attempt, deadline, shard.wire.exchange)
+            if _ended_cleanly(shard.wire.exchange, result):
+                unused = self._shards.give_back(attempt.origin, shard)
+            return result
+        finally:
+            for old in unused:
+                await old.aclose()
 
     async def aclose(self) -> None:
         """Close every idle connection, and those in use when their exchange ends."""
-        for shard in [self._given] if self._given else self._shards.close():
+        for shard in [self._given] if self._given is not None else self._shards.close():
             await shard.aclose()
 
 
 async def _exchange_async(
-    shard: httpx.AsyncHTTPTransport, attempt: Attempt, deadline: float
+    transport: httpx.AsyncHTTPTransport, attempt: Attempt, deadline: float, exchange: Exchange | None
 ) -> HttpReply | Failure:
     try:
         async with asyncio.timeout_at(deadline):
-            response = await shard.handle_async_request(_request(attempt, deadline))
+            response = await transport.handle_async_request(_request(attempt, deadline))
             try:
                 body = _Body(response, deadline)
                 async for part in response.aiter_raw():
@@ -376,10 +429,17 @@ async def _exchange_async(
     except _RefusedError as error:
         return Failure(error.kind, sent=True)
     except _EXPECTED as error:
-        return _failure(error)
+        return _failure(error, exchange)
     except BaseException as error:  # noqa: BLE001 - raised again below, without the library's frames
         caught = _cut(error)
     raise caught
+
+
+def _ended_cleanly(exchange: Exchange, result: HttpReply | Failure) -> bool:
+    if isinstance(result, Failure):
+        return False
+    chunked = result.headers.get("transfer-encoding", "").lower() == "chunked"
+    return exchange.ends_with_answer(result.headers.get("content-length"), chunked=chunked)
 
 
 def _not_usable(client: str, given: object, wanted: str) -> ConfigError:

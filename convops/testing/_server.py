@@ -78,7 +78,8 @@ class Server:
             import uvicorn  # noqa: PLC0415 - an extra
         except ImportError:
             raise ConfigError("serving a simulator needs uvicorn: install 'convops[simulators]'") from None
-        self._socket = socket.socket()
+        # Named, so that asyncio sees TCP and turns Nagle's delay off.
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             self._socket.bind((HOST, port))

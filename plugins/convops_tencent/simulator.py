@@ -26,7 +26,6 @@ from convops_tencent._simulated_state import (
     DIRECT,
     DISCARD,
     GROUP,
-    GROUP_BYTES,
     KINDS,
     NOTIFY,
     UNCOUNTED,
@@ -36,7 +35,6 @@ from convops_tencent._simulated_state import (
     Member,
     Refused,
     State,
-    is_group_id,
 )
 
 SAMPLE_APP_ID = 1400000001
@@ -176,13 +174,13 @@ class TencentSimulator(Simulator):
                 or `Community`; the name given here is the one the simulator answers with.
 
         Raises:
-            ValueError: the type or a member does not exist, or the id is taken, empty or too long.
+            ValueError: the type or a member does not exist, or the id is taken or empty.
         """
         kind = "Public" if kind is None else kind
         if kind not in KINDS:
             raise ValueError(f"there is no group type {kind!r}, only {', '.join(KINDS)}")
-        if not is_group_id(group):
-            raise ValueError(f"a group id has 1 to {GROUP_BYTES} bytes of UTF-8")
+        if not group:
+            raise ValueError("a group id is empty")
         with self._lock:
             if group in self._state.groups:
                 raise ValueError(f"there is a group {group!r} already")
