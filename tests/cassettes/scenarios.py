@@ -1,0 +1,16 @@
+"""Every scenario, in the order of recording: what takes something away comes last."""
+
+from __future__ import annotations
+
+from tests.cassettes import tencent_scenarios, zego_scenarios
+from tests.cassettes.scenario import Scenario
+
+SCENARIOS: tuple[Scenario, ...] = tuple(
+    sorted(
+        (*zego_scenarios.SCENARIOS, *tencent_scenarios.SCENARIOS), key=lambda scenario: scenario.destructive
+    )
+)
+
+
+def by_name(name: str) -> Scenario:
+    return next(scenario for scenario in SCENARIOS if str(scenario) == name)
