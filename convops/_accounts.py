@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import os
+import re
 import typing
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -22,6 +23,9 @@ from convops.secret import Secret
 
 CONFIG_VARIABLE = "CONVOPS_CONFIG"
 CONFIG_FILE = "convops.toml"
+
+NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+"""What a provider's name looks like; anything else may be a mistyped URL with a secret in it."""
 
 
 @frozen
@@ -53,19 +57,16 @@ def from_url(url: Secret) -> Account:
     Raises:
         ConfigError: it is no such URL, or as in `from_keywords`.
     """
-    name, _, rest = url.reveal().partition("://")
-    if not rest.startswith("?") or "#" in rest:
-        raise ConfigError(f"an account's URL has the form {name}://?setting=value&setting=value")
-    provider = find_provider(name)
-    try:
-        pairs = parse_qsl(rest[1:], keep_blank_values=True, strict_parsing=True, errors="strict")
-    except ValueError:
-        pairs = []
-    if len(dict(pairs)) != len(pairs) or not pairs:
-        raise ConfigError("the account's URL names a setting twice, or holds no setting=value pairs")
+    pairs = _pairs(url)
+    if pairs is None:
+        raise ConfigError("an account's URL has the form provider://?setting=value&setting=value")
+    provider = find_provider(url.reveal().partition("://")[0])
+    twice = sorted({key for key, _ in pairs if sum(key == other for other, _ in pairs) > 1})
+    if twice:
+        raise ConfigError(f"the account's URL names a setting twice: {', '.join(twice)}")
     types = _types(provider)
     settings = {key: _from_text(value, types.get(key)) for key, value in pairs}
-    return Account(provider, _model(provider, _resolved(provider, veil(settings))))
+    return Account(provider, _model(provider, _resolved(provider, settings)))
 
 
 def from_file(account: str, path: str | os.PathLike[str] | None = None) -> Account:
@@ -125,12 +126,25 @@ def _read(file: Path) -> dict[str, dict[str, object]]:
     return {name: veil(settings) for name, settings in accounts.items()}
 
 
-def _from_text(text: str, kind: Any) -> object:
-    if kind is int:
-        return int(text) if text.isascii() and text.isdigit() else text
+def _pairs(url: Secret) -> list[tuple[str, Secret]] | None:
+    # Raises nothing, for its frame spells what may be a literal secret.
+    name, _, rest = url.reveal().partition("://")
+    if not NAME.fullmatch(name) or not rest.startswith("?") or "#" in rest:
+        return None
+    try:
+        pairs = parse_qsl(rest[1:], keep_blank_values=True, strict_parsing=True, errors="strict")
+    except ValueError:
+        return None
+    return [(key, Secret(value)) for key, value in pairs]
+
+
+def _from_text(value: Secret, kind: Any) -> object:
+    text = value.reveal()
+    if kind is int and text.isascii() and text.isdigit():
+        return int(text)
     if kind is bool and text in ("true", "false"):
         return text == "true"
-    return text
+    return value
 
 
 def _resolved(provider: AnyProvider, settings: Mapping[str, object]) -> dict[str, object]:
@@ -173,7 +187,12 @@ def _model(provider: AnyProvider, settings: Mapping[str, object]) -> Any:
         if field.default is attrs.NOTHING and key not in settings:
             raise ConfigError(f"{provider.name} needs the setting {key!r}")
     types = _types(provider)
-    values = {key: _structured(key, value, types[key]) for key, value in settings.items()}
+    values = {
+        key: _structured(key, value, types[key])
+        for key, value in settings.items()
+        # None says what leaving it out says.
+        if value is not None or fields[key].default is not None
+    }
     try:
         return provider.account_type(**values)
     except ConvopsError:

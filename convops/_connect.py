@@ -6,12 +6,12 @@ import os
 import ssl
 from typing import Any, TypedDict, Unpack
 
-from convops._accounts import Account, from_file, from_keywords, from_url, veil
+from convops._accounts import NAME, Account, from_file, from_keywords, from_url, veil
 from convops._client import AsyncClient, Client, positive
 from convops._drivers import REAL
 from convops._events import Observer
 from convops._pipeline import Pipeline
-from convops._policy import Pacer, Retry
+from convops._policy import Pacer, Retry, RetryBudget
 from convops._transports import TransportOptions
 from convops.errors import ConfigError
 from convops.secret import Secret
@@ -20,7 +20,8 @@ TIMEOUT = 10.0
 ATTEMPTS = 4
 
 _PACER = Pacer()
-"""The slots of this process, shared by all its clients."""
+_BUDGET = RetryBudget()
+# The slots and retries of this process, shared by all its clients.
 
 
 class ClientOptions(TypedDict, total=False):
@@ -103,7 +104,7 @@ def _where(provider: object) -> Secret:
 
 def _account(where: Secret, keywords: dict[str, object]) -> tuple[Account, dict[str, object]]:
     options = {key: keywords.pop(key) for key in ClientOptions.__annotations__ if key in keywords}
-    if "://" not in where.reveal():
+    if NAME.fullmatch(where.reveal()):
         return from_keywords(where.reveal(), keywords), options
     if keywords:
         names = ", ".join(sorted(keywords))
@@ -143,6 +144,7 @@ def _prepared(account: Account, options: dict[str, object]) -> tuple[Pipeline, T
         account=account.settings,
         environment=REAL,
         pacer=_PACER,
+        budget=_BUDGET,
         retry=Retry(attempts=attempts),
         pace=None if pace is None else positive("pace", pace),
         observer=observer,

@@ -7,7 +7,9 @@ from typing import Literal
 
 from attrs import frozen
 
-from convops.errors import Effect
+from convops.errors import Effect, OperationError
+from convops.operations import Outcome
+from convops.provider import Call, Failure, HttpReply
 
 
 @frozen(kw_only=True)
@@ -38,3 +40,53 @@ class Event:
 
 
 Observer = Callable[[Event], object]
+
+
+@frozen
+class Reporter:
+    """Tells an observer, if there is one."""
+
+    provider: str
+    observer: Observer | None = None
+
+    def attempt(
+        self,
+        call: Call,
+        result: HttpReply | Failure,
+        error: OperationError | None,
+        tries: int,
+        seconds: float,
+    ) -> None:
+        """Tell of one attempt."""
+        if self.observer is None:
+            return
+        self.observer(
+            Event(
+                kind="attempt",
+                provider=self.provider,
+                name=call.action,
+                attempts=tries,
+                seconds=seconds,
+                status=result.status if isinstance(result, HttpReply) else None,
+                error=None if error is None else type(error).__name__,
+                code=None if error is None else error.code,
+            )
+        )
+
+    def outcome(self, outcome: Outcome, seconds: float) -> None:
+        """Tell of one operation's end."""
+        if self.observer is None:
+            return
+        error = outcome.error
+        self.observer(
+            Event(
+                kind="outcome",
+                provider=self.provider,
+                name=outcome.operation.name,
+                attempts=outcome.attempts,
+                seconds=seconds,
+                effect=outcome.effect,
+                error=None if error is None else type(error).__name__,
+                code=error.code if isinstance(error, OperationError) else None,
+            )
+        )

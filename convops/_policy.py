@@ -6,10 +6,22 @@ import heapq
 import threading
 from collections.abc import Hashable
 
-from attrs import frozen
+from attrs import define, field, frozen
 
-from convops.errors import OperationError, RateLimitedError
+from convops.errors import (
+    DeadlineExceededError,
+    OperationError,
+    ProviderUnavailableError,
+    RateLimitedError,
+    TransportError,
+)
 from convops.provider import Quota
+
+KEPT = 4096
+"""Quota keys whose past is kept; those that lie idle are forgotten first."""
+
+
+# --- Retry --------------------------------------------------------------------------------------------
 
 
 @frozen(kw_only=True)
@@ -53,6 +65,47 @@ class Retry:
         return error.retry_after + jitter
 
 
+class RetryBudget:
+    """Retries in proportion to calls, so that an outage adds a tenth to the traffic and no more.
+
+    For each (quota key, host): a call earns a tenth of a retry, and so do ten seconds, for a caller
+    that waits must come to its turn. A few are there from the start.
+
+    Attributes:
+        share: retries earned by one call, and by one second.
+        reserve: retries a key has at first, and can save up.
+    """
+
+    share = 0.1
+    reserve = 3.0
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._saved: dict[Hashable, tuple[float, float]] = {}
+
+    def earn(self, key: Hashable, now: float) -> None:
+        """Note a call that is no retry."""
+        with self._lock:
+            self._saved[key] = (min(self.reserve, self._balance(key, now) + self.share), now)
+            _forget_oldest(self._saved)
+
+    def spend(self, key: Hashable, now: float) -> float:
+        """Take one retry and return 0, or take none and return the seconds until there is one."""
+        with self._lock:
+            balance = self._balance(key, now)
+            if balance >= 1:
+                self._saved[key] = (balance - 1, now)
+                return 0.0
+            return (1 - balance) / self.share
+
+    def _balance(self, key: Hashable, now: float) -> float:
+        balance, since = self._saved.get(key, (self.reserve, now))
+        return min(self.reserve, balance + self.share * max(0.0, now - since))
+
+
+# --- Pace ---------------------------------------------------------------------------------------------
+
+
 @frozen
 class Slot:
     """Permission for one call.
@@ -66,6 +119,13 @@ class Slot:
     at: float
 
 
+@define
+class _Lane:
+    next: float
+    held_until: float = 0.0
+    returned: list[float] = field(factory=list)
+
+
 class Pacer:
     """Slots per quota key, evenly spaced: at a rate of 20 a second, one every 50 ms and no burst.
 
@@ -73,30 +133,120 @@ class Pacer:
     order they ask. One pacer serves every client of a process.
     """
 
+    # Keeps the sum of `rate` intervals from falling below a second by rounding.
+    _STRETCH = 1 + 1e-9
+
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._next: dict[Hashable, float] = {}
-        self._returned: dict[Hashable, list[float]] = {}
+        self._lanes: dict[Hashable, _Lane] = {}
 
     def reserve(self, quota: Quota, now: float) -> Slot:
         """Take the earliest free slot at or after `now`."""
         with self._lock:
-            returned = self._returned.get(quota.key)
-            while returned:
-                at = heapq.heappop(returned)
+            lane = self._lane(quota.key, now)
+            while lane.returned:
+                at = heapq.heappop(lane.returned)
                 if at >= now:
                     return Slot(quota.key, at)
-            at = max(now, self._next.get(quota.key, now))
-            self._next[quota.key] = at + 1.0 / quota.rate
+            at = max(now, lane.next)
+            lane.next = at + self._STRETCH / quota.rate
             return Slot(quota.key, at)
 
     def give_back(self, slot: Slot) -> None:
         """Return a slot whose call was not made, for whoever asks next."""
         with self._lock:
-            heapq.heappush(self._returned.setdefault(slot.key, []), slot.at)
+            lane = self._lanes.get(slot.key)
+            if lane is not None and slot.at >= lane.held_until:
+                heapq.heappush(lane.returned, slot.at)
 
-    def hold(self, key: Hashable, until: float) -> None:
-        """Grant no slot of this key before `until`, for the vendor asked for a pause."""
+    def hold(self, key: Hashable, until: float, now: float) -> None:
+        """Let no call of this key start before `until`: the vendor asked for a pause."""
         with self._lock:
-            self._returned.pop(key, None)
-            self._next[key] = max(until, self._next.get(key, until))
+            lane = self._lane(key, now)
+            lane.returned.clear()
+            lane.held_until = max(until, lane.held_until)
+            lane.next = max(until, lane.next)
+
+    def is_held(self, slot: Slot) -> bool:
+        """Whether a pause was asked for after this slot was taken; it is then worth nothing."""
+        with self._lock:
+            lane = self._lanes.get(slot.key)
+            return lane is not None and slot.at < lane.held_until
+
+    def _lane(self, key: Hashable, now: float) -> _Lane:
+        lane = self._lanes.pop(key, None) or _Lane(next=now)
+        # Put at the end: the first are those that lie idle longest.
+        self._lanes[key] = lane
+        oldest = next(iter(self._lanes))
+        if len(self._lanes) > KEPT and self._lanes[oldest].next <= now:
+            del self._lanes[oldest]
+        return lane
+
+
+def _forget_oldest(kept: dict[Hashable, tuple[float, float]]) -> None:
+    if len(kept) > KEPT:
+        del kept[next(iter(kept))]
+
+
+# --- Breaker ------------------------------------------------------------------------------------------
+
+
+class Breaker:
+    """Stops calling a host that does not answer, and lets one call at a time try whether it does again.
+
+    Args:
+        failures_max: failures in a row that open it.
+        first_pause: seconds it stays open the first time; doubled each time the try fails.
+        pause_max: no pause grows past this.
+    """
+
+    def __init__(self, *, failures_max: int = 5, first_pause: float = 1.0, pause_max: float = 30.0) -> None:
+        self._failures_max = failures_max
+        self._first_pause = first_pause
+        self._pause_max = pause_max
+        self._lock = threading.Lock()
+        self._failures = 0
+        self._pauses = 0
+        self._open_until: float | None = None
+
+    def admit(self, now: float) -> float:
+        """Return 0 if a call may be made, else the seconds until one may.
+
+        Once the pause is over one caller is admitted, and the rest wait for what becomes of it.
+        """
+        with self._lock:
+            if self._open_until is None:
+                return 0.0
+            if now < self._open_until:
+                return self._open_until - now
+            self._open_until = now + self._pause_max
+            return 0.0
+
+    def note(self, error: OperationError | None, now: float, random: float) -> None:
+        """Note what came of an admitted call: only a host that cannot be reached or is broken counts.
+
+        Args:
+            error: what the call met; None for an answer.
+            now: on the monotonic clock.
+            random: evenly drawn from [0, 1).
+        """
+        with self._lock:
+            if not isinstance(error, _OUTAGE):
+                self._failures = self._pauses = 0
+                self._open_until = None
+                return
+            self._failures += 1
+            if self._failures >= self._failures_max:
+                pause = min(self._pause_max, self._first_pause * 2.0**self._pauses)
+                # Half of it is drawn, so that those who stopped together do not come back together.
+                self._open_until = now + pause * (0.5 + random / 2)
+                self._pauses += 1
+
+    def abandon(self, now: float) -> None:
+        """Note that an admitted call was cancelled: the next one may try."""
+        with self._lock:
+            if self._open_until is not None:
+                self._open_until = now
+
+
+_OUTAGE = (TransportError, ProviderUnavailableError, DeadlineExceededError)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 from convops._guard import read_document
+from convops._signing import parse_http_date
 from convops.errors import (
     AuthenticationError,
     DeadlineExceededError,
@@ -95,13 +94,10 @@ def parse_retry_after(text: str | None, *, now: float) -> float | None:
     try:
         seconds = float(text)
     except ValueError:
-        try:
-            moment = parsedate_to_datetime(text)
-        except ValueError:
+        moment = parse_http_date(text)
+        if moment is None:
             return None
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        seconds = max(0.0, (moment - datetime.fromtimestamp(now, UTC)).total_seconds())
+        seconds = max(0.0, moment - now)
     return seconds if math.isfinite(seconds) and seconds >= 0 else None
 
 

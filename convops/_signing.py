@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from datetime import UTC
 from urllib.parse import urlsplit
 
 from convops.provider import Call, Credentials, Signer, SigningError, Ticket
@@ -23,7 +24,8 @@ class Signing:
 
     def __init__(self, signer: Signer, *, now: Callable[[], float], nonce: Callable[[], bytes]) -> None:
         self._signer = signer
-        self._now = now
+        self._clock = now
+        self._offset = 0.0
         self._nonce = nonce
         self._ticket: Ticket | None = None
         self._renewal = threading.Lock()
@@ -32,9 +34,19 @@ class Signing:
         """Return one try of a call."""
         return OneShot(call, base_url, self)
 
-    def forget(self) -> None:
-        """Drop the ticket: the vendor says it is not valid."""
+    def start_afresh(self, date: str | None) -> None:
+        """Drop the ticket and correct the clock, for the vendor calls a fresh signature expired.
+
+        Args:
+            date: the `Date` header of that answer, which tells the vendor's time.
+        """
         self._ticket = None
+        moment = parse_http_date(date)
+        if moment is not None:
+            self._offset = moment - self._clock()
+
+    def _now(self) -> float:
+        return self._clock() + self._offset
 
     def credentials(self, call: Call) -> Credentials:
         """Return the credentials for sending `call` now."""
@@ -55,6 +67,17 @@ class Signing:
             return self._ticket
         finally:
             self._renewal.release()
+
+
+def parse_http_date(text: str | None) -> float | None:
+    """Return the Unix seconds an HTTP date stands for; None where there is no usable one."""
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - loads half the email package
+
+    try:
+        moment = parsedate_to_datetime(text or "")
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
 
 
 class OneShot:

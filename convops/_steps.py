@@ -62,8 +62,7 @@ class Run:
 
     Attributes:
         timeout: seconds given.
-        deadline: when they are over; None while waiting for the first slot of a patient call.
-        patient: whether each call's time starts at its slot.
+        deadline: when they are over; None gives each attempt that time from its slot on.
         tries_before: tries made in earlier rounds.
         tries: the most tries one call took in this round.
         sent: whether anything may have reached the vendor.
@@ -73,7 +72,6 @@ class Run:
 
     timeout: float
     deadline: float | None
-    patient: bool
     tries_before: int = 0
     tries: int = 0
     sent: bool = False

@@ -15,13 +15,22 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Generic, TypeVar
+from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
 import certifi
 import httpcore
 import httpx
 
 from convops._transports import TransportOptions
-from convops._transports.sockets import AsyncWire, Exchange, HandshakeError, NotResolvedError, Wire
+from convops._transports.sockets import (
+    AsyncWire,
+    Exchange,
+    HandshakeError,
+    NotResolvedError,
+    TooMuchError,
+    Wire,
+)
 from convops.errors import ConfigError
 from convops.provider import Attempt, Failure, FailureKind, HttpReply, SigningError
 from convops.secret import Secret
@@ -37,6 +46,7 @@ BODY_MAX = 512 * 1024
 
 Shard = TypeVar("Shard")
 Pool = TypeVar("Pool")
+T = TypeVar("T")
 
 
 # --- Signing at the last public point: httpx reads `url.raw_path`, then `headers.raw` ------------
@@ -110,6 +120,8 @@ def _failure(error: Exception, exchange: Exchange | None) -> Failure:
     if isinstance(error, httpx.TimeoutException | TimeoutError):
         return Failure(FailureKind.TIMEOUT, sent)
     causes = tuple(_chain(error))
+    if any(isinstance(cause, TooMuchError) for cause in causes):
+        return Failure(FailureKind.TOO_LARGE, sent=True)
     for kind, classes in _BEFORE_SENDING.items():
         if any(isinstance(cause, classes) for cause in causes):
             return Failure(kind, sent=False)
@@ -193,7 +205,7 @@ def _proxy(secret: Secret | None) -> httpx.Proxy | None:
     if secret is None:
         return None
     try:
-        proxy = httpx.Proxy(secret.reveal())
+        proxy = httpx.Proxy(secret.reveal()) if urlsplit(secret.reveal()).hostname else None
     except (ValueError, httpx.InvalidURL):
         # Raised below, outside of this handler: the exception holds the URL, and with it a password.
         proxy = None
@@ -239,22 +251,17 @@ def _pool(
 
 
 class Shards(Generic[Shard]):
-    """Idle shards by origin, the last one used first; safe to share by threads.
-
-    After a fork the child forgets the parent's: their sockets carry the parent's exchanges.
-    """
+    """Idle shards by origin, the last one used first; safe to share by threads and event loops."""
 
     def __init__(self, make: Callable[[], Shard]) -> None:
         self._make = make
         self._lock = threading.Lock()
         self._idle: dict[str, list[tuple[Shard, float]]] = {}
-        self._owner = os.getpid()
-        self.closed = False
+        self._closed = False
 
     def take(self, origin: str) -> Shard:
+        """Return a shard whose connection, if it has one, leads to `origin`."""
         with self._lock:
-            if self._owner != os.getpid():
-                self.forget()
             idle = self._idle.get(origin)
             return idle.pop()[0] if idle else self._make()
 
@@ -262,7 +269,7 @@ class Shards(Generic[Shard]):
         """Keep a shard whose exchange ended cleanly; return those that are to be closed."""
         now = time.monotonic()
         with self._lock:
-            if self.closed:
+            if self._closed:
                 return [shard]
             idle = self._idle.setdefault(origin, [])
             idle.append((shard, now))
@@ -273,20 +280,31 @@ class Shards(Generic[Shard]):
     def close(self) -> list[Shard]:
         """Keep nothing any more; return what is to be closed."""
         with self._lock:
-            self.closed = True
+            self._closed = True
             shards = [shard for idle in self._idle.values() for shard, _ in idle]
             self._idle.clear()
             return shards
 
-    def forget(self) -> None:
-        """Abandon every shard without touching its socket."""
-        _ABANDONED.extend(shard for idle in self._idle.values() for shard, _ in idle)
-        self._idle = {}
+
+class PerProcess(Generic[T]):
+    """A value that a forked child makes anew.
+
+    The parent's is kept and left alone: its sockets carry the parent's exchanges, its locks may be held.
+    """
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._value = make()
         self._owner = os.getpid()
+        self._abandoned: list[T] = []
 
-
-# Kept, so that no finaliser closes what belongs to another process or loop.
-_ABANDONED: list[object] = []
+    def get(self) -> T:
+        """Return this process's value."""
+        if self._owner != os.getpid():
+            self._abandoned.append(self._value)
+            self._value = self._make()
+            self._owner = os.getpid()
+        return self._value
 
 
 class HttpxTransport:
@@ -300,28 +318,29 @@ class HttpxTransport:
             raise _not_usable("a Client", options.given, "an httpx.HTTPTransport")
         self._given = options.given
         pool = _pool(httpcore.ConnectionPool, httpcore.HTTPProxy, options)
-        self._shards = Shards(lambda: _Shard(pool))
-        self._places = threading.BoundedSemaphore(CONNECTIONS)
+        self._shards = PerProcess(lambda: Shards(lambda: _Shard(pool)))
+        self._places = PerProcess(lambda: threading.BoundedSemaphore(CONNECTIONS))
 
     def exchange(self, attempt: Attempt, deadline: float) -> HttpReply | Failure:
         """Send one attempt; as `convops.provider.Transport.exchange`."""
-        if not self._places.acquire(timeout=max(0.0, deadline - time.monotonic())):
+        places = self._places.get()
+        if not places.acquire(timeout=max(0.0, deadline - time.monotonic())):
             return Failure(FailureKind.TIMEOUT, sent=False)
         try:
             if self._given is not None:
                 return _exchange(self._given, attempt, deadline, None)
-            return self._on_shard(attempt, deadline)
+            return self._on_shard(self._shards.get(), attempt, deadline)
         finally:
-            self._places.release()
+            places.release()
 
-    def _on_shard(self, attempt: Attempt, deadline: float) -> HttpReply | Failure:
-        shard = self._shards.take(attempt.origin)
+    def _on_shard(self, shards: Shards[_Shard], attempt: Attempt, deadline: float) -> HttpReply | Failure:
+        shard = shards.take(attempt.origin)
         shard.wire.exchange.begin(deadline)
         unused = [shard]
         try:
             result = _exchange(shard, attempt, deadline, shard.wire.exchange)
             if _ended_cleanly(shard.wire.exchange, result):
-                unused = self._shards.give_back(attempt.origin, shard)
+                unused = shards.give_back(attempt.origin, shard)
             return result
         finally:
             for old in unused:
@@ -329,7 +348,7 @@ class HttpxTransport:
 
     def close(self) -> None:
         """Close every idle connection, and those in use when their exchange ends."""
-        for shard in [self._given] if self._given is not None else self._shards.close():
+        for shard in [self._given] if self._given is not None else self._shards.get().close():
             shard.close()
 
 
@@ -364,14 +383,13 @@ class AsyncHttpxTransport:
             raise _not_usable("an AsyncClient", options.given, "an httpx.AsyncHTTPTransport")
         self._given = options.given
         pool = _pool(httpcore.AsyncConnectionPool, httpcore.AsyncHTTPProxy, options)
-        self._shards = Shards(lambda: _AsyncShard(pool))
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._places = asyncio.Semaphore(CONNECTIONS)
+        self._shards = PerProcess(lambda: Shards(lambda: _AsyncShard(pool)))
+        self._places: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
     async def exchange(self, attempt: Attempt, deadline: float) -> HttpReply | Failure:
         """Send one attempt; as `convops.provider.AsyncTransport.exchange`."""
-        self._enter_loop()
-        places = self._places
+        # Places are counted for each event loop, since asyncio's locks belong to one.
+        places = self._places.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(CONNECTIONS))
         try:
             async with asyncio.timeout_at(deadline):
                 await places.acquire()
@@ -380,26 +398,20 @@ class AsyncHttpxTransport:
         try:
             if self._given is not None:
                 return await _exchange_async(self._given, attempt, deadline, None)
-            return await self._on_shard(attempt, deadline)
+            return await self._on_shard(self._shards.get(), attempt, deadline)
         finally:
             places.release()
 
-    def _enter_loop(self) -> None:
-        # Connections belong to the loop that opened them.
-        loop = asyncio.get_running_loop()
-        if loop is not self._loop:
-            self._loop = loop
-            self._places = asyncio.Semaphore(CONNECTIONS)
-            self._shards.forget()
-
-    async def _on_shard(self, attempt: Attempt, deadline: float) -> HttpReply | Failure:
-        shard = self._shards.take(attempt.origin)
+    async def _on_shard(
+        self, shards: Shards[_AsyncShard], attempt: Attempt, deadline: float
+    ) -> HttpReply | Failure:
+        shard = shards.take(attempt.origin)
         shard.wire.exchange.begin(deadline)
         unused = [shard]
         try:
             result = await _exchange_async(shard, attempt, deadline, shard.wire.exchange)
             if _ended_cleanly(shard.wire.exchange, result):
-                unused = self._shards.give_back(attempt.origin, shard)
+                unused = shards.give_back(attempt.origin, shard)
             return result
         finally:
             for old in unused:
@@ -407,7 +419,7 @@ class AsyncHttpxTransport:
 
     async def aclose(self) -> None:
         """Close every idle connection, and those in use when their exchange ends."""
-        for shard in [self._given] if self._given is not None else self._shards.close():
+        for shard in [self._given] if self._given is not None else self._shards.get().close():
             await shard.aclose()
 
 

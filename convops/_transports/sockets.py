@@ -8,20 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import ipaddress
 import os
-import select
+import selectors
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import httpcore
 from attrs import define, field
 
-BUFFER_MAX = 256 * 1024
+RECEIVE = 64 * 1024
+"""How much is taken from a socket at once, in bytes."""
+
+RECEIVED_MAX = 1024 * 1024
+"""How much one exchange may receive, headers and framing included."""
 
 T = TypeVar("T")
 
@@ -31,6 +36,10 @@ Address = tuple[int, tuple[Any, ...]]
 
 class NotResolvedError(httpcore.ConnectError):
     """The host name has no address."""
+
+
+class TooMuchError(httpcore.ReadError):
+    """More arrived than any answer may hold."""
 
 
 class HandshakeError(httpcore.ConnectError):
@@ -140,6 +149,20 @@ class Exchange:
         self.sent = False
         self.received.clear()
 
+    def note(self, part: bytes) -> None:
+        """Note what was read.
+
+        Raises:
+            TooMuchError: the answer does not end.
+        """
+        self.received += part
+        if len(self.received) > RECEIVED_MAX:
+            raise TooMuchError("the answer does not end")
+
+    def secured(self) -> None:
+        """Note that TLS was agreed on: whatever was said before was between a proxy and us."""
+        self.received.clear()
+
     def left(self, least: float = 0.0) -> float:
         """Return the seconds until the deadline, or `least`."""
         return max(least, self.deadline - time.monotonic())
@@ -151,21 +174,32 @@ class Exchange:
             length: the answer's Content-Length.
             chunked: whether it came in chunks.
         """
-        start = self.received.find(b"\r\n\r\n") + 4
+        start = _end_of_head(self.received)
         if chunked:
             return _end_of_chunks(self.received, start) == len(self.received)
         return length is not None and length.isdigit() and start + int(length) == len(self.received)
 
 
+def _end_of_head(received: bytearray) -> int:
+    start = 0
+    while True:
+        end = received.find(b"\r\n\r\n", start) + 4
+        # An interim answer (1xx) has a head of its own before the answer's.
+        if not received.startswith((b"HTTP/1.1 1", b"HTTP/1.0 1"), start):
+            return end
+        start = end
+
+
 def _end_of_chunks(received: bytearray, start: int) -> int:
     while True:
         line = received.find(b"\r\n", start)
-        if line < 0:
+        try:
+            size = int(received[start:line].partition(b";")[0], 16)
+        except ValueError:
             return -1
-        size = int(received[start:line].partition(b";")[0], 16)
         start = line + 2 + size + 2
         if size == 0:
-            # The last chunk has no content; trailers, which no vendor sends, are not followed.
+            # The last chunk is empty. Trailers, which no vendor sends, count as bytes behind it.
             return start
 
 
@@ -223,7 +257,7 @@ class _Stream(httpcore.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         part = self._within(lambda: self._socket.recv(max_bytes), httpcore.ReadTimeout, httpcore.ReadError)
-        self._exchange.received += part
+        self._exchange.note(part)
         return part
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
@@ -250,6 +284,7 @@ class _Stream(httpcore.NetworkStream):
         try:
             self._socket.settimeout(self._exchange.left(least=1e-3))
             self._socket = ssl_context.wrap_socket(self._socket, server_hostname=server_hostname)
+            self._exchange.secured()
         except BaseException as error:
             self.close()
             if isinstance(error, TimeoutError):
@@ -263,16 +298,27 @@ class _Stream(httpcore.NetworkStream):
         if info == "ssl_object":
             return self._socket if isinstance(self._socket, ssl.SSLSocket) else None
         if info == "is_readable":
-            # Between exchanges nothing should arrive: an end, or bytes nobody asked for.
-            return bool(select.select([self._socket], [], [], 0)[0])
+            return _is_readable(self._socket)
         return None
+
+
+def _is_readable(connection: socket.socket) -> bool:
+    # Between exchanges nothing should arrive: it would be an end, or bytes nobody asked for. A
+    # selector, since `select.select` knows no descriptor from 1024 on.
+    with selectors.DefaultSelector() as selector:
+        selector.register(connection, selectors.EVENT_READ)
+        return bool(selector.select(0))
 
 
 # --- asyncio ----------------------------------------------------------------------------------------
 
 
 class AsyncWire(httpcore.AsyncNetworkBackend):
-    """What an asynchronous shard connects with; the deadline cancels it from above."""
+    """What an asynchronous shard connects with; the deadline cancels it from above.
+
+    Sockets are used directly, without asyncio's transports: an idle one belongs to no event loop, and
+    closing one never waits for anything.
+    """
 
     def __init__(self) -> None:
         self.exchange = Exchange()
@@ -286,126 +332,55 @@ class AsyncWire(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         """Return a connection to the first address that answers."""
-        addresses = _literal(host, port) or await self._resolve(host, port)
+        addresses = _literal(host, port) or await _resolved(host, port)
         error: OSError = OSError("the name has no address")
         for place, (family, address) in enumerate(addresses):
+            connection = socket.socket(family, socket.SOCK_STREAM)
             try:
+                connection.settimeout(0)
                 async with asyncio.timeout(self.exchange.left() / (len(addresses) - place)):
-                    return await self._connect(family, address)
-            except OSError as failed:
+                    await asyncio.get_running_loop().sock_connect(connection, address)
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            except BaseException as failed:
+                connection.close()
+                if not isinstance(failed, OSError):
+                    raise
                 error = failed
+            else:
+                return _AsyncStream(connection, self.exchange)
         kind = httpcore.ConnectTimeout if isinstance(error, TimeoutError) else httpcore.ConnectError
         raise kind(str(error)) from error
 
-    async def _connect(self, family: int, address: tuple[Any, ...]) -> httpcore.AsyncNetworkStream:
-        loop = asyncio.get_running_loop()
-        connection = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            connection.settimeout(0)
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            await loop.sock_connect(connection, address)
-            stream = _AsyncStream(self.exchange)
-            await loop.create_connection(lambda: stream.protocol, sock=connection)
-        except BaseException:
-            connection.close()
-            raise
-        return stream
 
-    async def _resolve(self, host: str, port: int) -> list[Address]:
-        loop = asyncio.get_running_loop()
-        resolved = asyncio.Event()
+async def _resolved(host: str, port: int) -> list[Address]:
+    loop = asyncio.get_running_loop()
+    done = asyncio.Event()
 
-        def wake() -> None:
-            # Whoever waited may be gone, and the loop with it.
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(resolved.set)
+    def wake() -> None:
+        # Whoever waited may be gone, and the loop with it.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(done.set)
 
-        lookup = _RESOLVER.start(host, port, wake)
-        await resolved.wait()
-        return lookup.result()
-
-
-class _Protocol(asyncio.Protocol):
-    """Bytes as they come, and one waiter each way."""
-
-    def __init__(self) -> None:
-        self.transport: asyncio.Transport | None = None
-        self.buffer = bytearray()
-        self.ended = False
-        self.error: Exception | None = None
-        self._arrived: asyncio.Future[None] | None = None
-        self._drained: asyncio.Future[None] | None = None
-        self._full = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast("asyncio.Transport", transport)
-
-    def data_received(self, data: bytes) -> None:
-        self.buffer += data
-        if len(self.buffer) > BUFFER_MAX and self.transport is not None:
-            self.transport.pause_reading()
-        self._wake()
-
-    def eof_received(self) -> bool:
-        self.ended = True
-        self._wake()
-        return False
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.ended = True
-        self.error = exc
-        self._wake()
-        self.resume_writing()
-
-    def pause_writing(self) -> None:
-        self._full = True
-
-    def resume_writing(self) -> None:
-        self._full = False
-        if self._drained is not None and not self._drained.done():
-            self._drained.set_result(None)
-
-    def _wake(self) -> None:
-        if self._arrived is not None and not self._arrived.done():
-            self._arrived.set_result(None)
-
-    async def take(self, max_bytes: int) -> bytes:
-        while not self.buffer and not self.ended:
-            self._arrived = asyncio.get_running_loop().create_future()
-            await self._arrived
-        if not self.buffer and self.error is not None:
-            raise self.error
-        part = bytes(self.buffer[:max_bytes])
-        del self.buffer[:max_bytes]
-        if self.transport is not None and not self.transport.is_closing():
-            self.transport.resume_reading()
-        return part
-
-    async def drain(self) -> None:
-        if self.ended and self.error is not None:
-            raise self.error
-        if self._full:
-            self._drained = asyncio.get_running_loop().create_future()
-            await self._drained
+    lookup = _RESOLVER.start(host, port, wake)
+    await done.wait()
+    return lookup.result()
 
 
 class _AsyncStream(httpcore.AsyncNetworkStream):
-    def __init__(self, exchange: Exchange) -> None:
-        self.protocol = _Protocol()
+    def __init__(self, connection: socket.socket, exchange: Exchange) -> None:
+        self._socket = connection
         self._exchange = exchange
-
-    @property
-    def _transport(self) -> asyncio.Transport:
-        if self.protocol.transport is None:
-            raise httpcore.ReadError("the connection is not open")
-        return self.protocol.transport
+        self._tls: _Tls | None = None
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         try:
-            part = await self.protocol.take(max_bytes)
+            if self._tls is None:
+                part = await asyncio.get_running_loop().sock_recv(self._socket, max_bytes)
+            else:
+                part = await self._tls.read(max_bytes)
         except OSError as error:
             raise httpcore.ReadError(str(error)) from error
-        self._exchange.received += part
+        self._exchange.note(part)
         return part
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
@@ -413,42 +388,76 @@ class _AsyncStream(httpcore.AsyncNetworkStream):
             return
         self._exchange.sent = True
         try:
-            self._transport.write(buffer)
-            await self.protocol.drain()
+            if self._tls is None:
+                await asyncio.get_running_loop().sock_sendall(self._socket, buffer)
+            else:
+                await self._tls.write(buffer)
         except OSError as error:
             raise httpcore.WriteError(str(error)) from error
 
     async def aclose(self) -> None:
-        # Not `close`: it would wait for a peer that may have stopped reading.
-        if self.protocol.transport is not None:
-            self.protocol.transport.abort()
+        self._socket.close()
 
     async def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.AsyncNetworkStream:
-        loop = asyncio.get_running_loop()
-        raw = self._transport
-        if self.protocol.ended or self.protocol.buffer:
-            # asyncio would wait for ever for a handshake with a peer that hung up before it began.
-            raw.abort()
-            raise HandshakeError("the peer hung up, or spoke before the handshake")
         try:
-            secured = await loop.start_tls(
-                raw, self.protocol, ssl_context, server_hostname=server_hostname, ssl_handshake_timeout=3600
-            )
+            self._tls = _Tls(self._socket, ssl_context, server_hostname)
+            await self._tls.handshake()
         except BaseException as error:
-            raw.abort()
+            self._socket.close()
             if isinstance(error, OSError):
                 raise HandshakeError(str(error)) from error
             raise
-        if secured is None:
-            raise HandshakeError("the peer hung up")
-        self.protocol.transport = secured
+        self._exchange.secured()
         return self
 
     def get_extra_info(self, info: str) -> Any:
-        if info == "is_readable":
-            return bool(self.protocol.buffer) or self.protocol.ended
-        if self.protocol.transport is None:
-            return None
-        return self.protocol.transport.get_extra_info(info)
+        if info == "ssl_object":
+            return None if self._tls is None else self._tls.object
+        return _is_readable(self._socket) if info == "is_readable" else None
+
+
+class _Tls:
+    """TLS between what httpcore reads and writes, and what goes over a socket."""
+
+    def __init__(self, connection: socket.socket, context: ssl.SSLContext, host: str | None) -> None:
+        self._socket = connection
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self.object = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
+
+    async def handshake(self) -> None:
+        await self._until_done(self.object.do_handshake)
+
+    async def read(self, max_bytes: int) -> bytes:
+        try:
+            return await self._until_done(lambda: self.object.read(max_bytes))
+        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+            # Whether the answer is whole is for HTTP and JSON to say.
+            return b""
+
+    async def write(self, buffer: bytes) -> None:
+        left = memoryview(buffer)
+        while left:
+            left = left[await self._until_done(functools.partial(self.object.write, left)) :]
+
+    async def _until_done(self, operate: Callable[[], T]) -> T:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                result = operate()
+            except ssl.SSLWantReadError:
+                await self._flush(loop)
+                arrived = await loop.sock_recv(self._socket, RECEIVE)
+                if arrived:
+                    self._incoming.write(arrived)
+                else:
+                    self._incoming.write_eof()
+            else:
+                await self._flush(loop)
+                return result
+
+    async def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._outgoing.pending:
+            await loop.sock_sendall(self._socket, self._outgoing.read())

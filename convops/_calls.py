@@ -1,0 +1,203 @@
+"""One call until it is answered or given up: host, slot, attempt, judgement, retry."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import define, field, frozen
+
+from convops._blame import Blame
+from convops._events import Reporter
+from convops._policy import Breaker, Pacer, Retry, RetryBudget, Slot
+from convops._replies import clean_request_id, failure_error, read_reply, status_error
+from convops._signing import Signing
+from convops._steps import Environment, Exchange, Run, Steps, Wait
+from convops.errors import (
+    AuthenticationError,
+    DeadlineExceededError,
+    Effect,
+    MalformedReplyError,
+    OperationError,
+    ProviderUnavailableError,
+    RateLimitedError,
+    TransportError,
+)
+from convops.provider import AnyProvider, Call, Failure, HttpReply, Quota, Reply
+
+
+@frozen
+class Host:
+    """One of the base URLs that answer for an account."""
+
+    base_url: str
+    breaker: Breaker = field(factory=Breaker)
+
+
+@define(kw_only=True)
+class Caller:
+    """Sends the calls of one account.
+
+    Attributes:
+        provider: what reads replies and names quotas.
+        account: its settings.
+        hosts: where to send, the preferred one first.
+        signing: signs each attempt.
+        environment: time and chance.
+        pacer: slots, shared by the process.
+        budget: retries, shared by the process.
+        retry: when an attempt is repeated.
+        pace: calls per second for each quota; None follows the vendor's documents.
+        blame: names the plugin's bugs.
+        reporter: tells of each attempt.
+    """
+
+    provider: AnyProvider
+    account: Any
+    hosts: tuple[Host, ...]
+    signing: Signing
+    environment: Environment
+    pacer: Pacer
+    budget: RetryBudget
+    retry: Retry
+    pace: float | None
+    blame: Blame
+    reporter: Reporter
+
+    def send(self, call: Call, run: Run) -> Steps[Reply]:
+        """Send a call until it is answered.
+
+        Raises:
+            OperationError: it was refused, or given up.
+            PluginError: the plugin has a bug.
+        """
+        run.start_call()
+        quota = self._quota(call, run)
+        tries = 0
+        renewed = False
+        unreachable: list[Host] = []
+        error: OperationError | None = None
+        while True:
+            host = self._host(unreachable, error)
+            try:
+                slot = yield from self._slot(quota, run, tries)
+                deadline = slot.at + run.timeout if run.deadline is None else run.deadline
+                if tries == 0:
+                    self.budget.earn((quota.key, host.base_url), self.environment.monotonic())
+                tries += 1
+                run.tries = max(run.tries, tries)
+                answer = yield from self._attempt(call, host, run, deadline, tries)
+            except BaseException:
+                host.breaker.abandon(self.environment.monotonic())
+                raise
+            if isinstance(answer, Reply):
+                run.answered(call)
+                return answer
+            error = answer
+            run.failed(call, error)
+            wait = self.retry.wait(error, run.tries_before + tries, self.environment.random())
+            self._slow_down(quota, error, wait)
+            if isinstance(error, AuthenticationError) and error.expired and not renewed:
+                # The clock was corrected and the ticket dropped: a fresh signature may pass.
+                renewed, wait = True, 0.0
+            elif _was_unreachable(error) and len(unreachable) + 1 < len(self.hosts):
+                unreachable.append(host)
+                wait = None if wait is None else 0.0
+            if wait is None or not self._fits(wait, run):
+                raise error
+            yield from self._spend_retry((quota.key, host.base_url), run, error)
+            yield Wait(wait)
+
+    # --- Whether and where ---
+
+    def _quota(self, call: Call, run: Run) -> Quota:
+        with self.blame.plugin("quota", run):
+            quota = self.provider.quota(self.account, call)
+        return quota if self.pace is None else Quota(key=quota.key, rate=self.pace)
+
+    def _host(self, unreachable: list[Host], error: OperationError | None) -> Host:
+        now = self.environment.monotonic()
+        waits: list[float] = []
+        for host in self.hosts:
+            if host in unreachable:
+                continue
+            wait = host.breaker.admit(now)
+            if not wait:
+                return host
+            waits.append(wait)
+        raise error or ProviderUnavailableError(
+            "not called: it failed several times in a row", effect=Effect.NOT_APPLIED, retry_after=min(waits)
+        )
+
+    def _slot(self, quota: Quota, run: Run, tries: int) -> Steps[Slot]:
+        while True:
+            now = self.environment.monotonic()
+            slot = self.pacer.reserve(quota, now)
+            kept = False
+            try:
+                if run.deadline is not None and slot.at >= run.deadline:
+                    raise DeadlineExceededError(
+                        "no slot within the vendor's rate before the deadline",
+                        effect=Effect.NOT_APPLIED,
+                        attempts=tries,
+                        retry_after=slot.at - now,
+                    )
+                if slot.at > now:
+                    yield Wait(slot.at - now)
+                kept = True
+            finally:
+                if not kept:
+                    self.pacer.give_back(slot)
+            if not self.pacer.is_held(slot):
+                return slot
+
+    def _slow_down(self, quota: Quota, error: OperationError, wait: float | None) -> None:
+        if isinstance(error, RateLimitedError):
+            now = self.environment.monotonic()
+            pause = error.retry_after if wait is None else wait
+            self.pacer.hold(quota.key, now + min(pause or 0.0, self.retry.retry_after_max), now)
+
+    def _spend_retry(self, key: tuple[Any, str], run: Run, error: OperationError) -> Steps[None]:
+        while scarce := self.budget.spend(key, self.environment.monotonic()):
+            if run.deadline is not None:
+                raise error
+            yield Wait(scarce)
+
+    def _fits(self, wait: float, run: Run) -> bool:
+        return run.deadline is None or self.environment.monotonic() + wait < run.deadline
+
+    # --- One attempt ---
+
+    def _attempt(
+        self, call: Call, host: Host, run: Run, deadline: float, tries: int
+    ) -> Steps[Reply | OperationError]:
+        with self.blame.plugin("a call of the flow", run):
+            attempt = self.signing.attempt(call, host.base_url)
+        started = self.environment.monotonic()
+        result: HttpReply | Failure = yield Exchange(attempt, deadline)
+        run.sent = run.sent or isinstance(result, HttpReply) or result.sent
+        if attempt.defect is not None:
+            raise self.blame.bug(f"the signer raised {attempt.defect}", run)
+        answer = self._judge(call, result, run)
+        error = answer.with_facts(attempts=tries) if isinstance(answer, OperationError) else None
+        now = self.environment.monotonic()
+        host.breaker.note(error, now, self.environment.random())
+        self.reporter.attempt(call, result, error, tries, now - started)
+        return error or answer
+
+    def _judge(self, call: Call, result: HttpReply | Failure, run: Run) -> Reply | OperationError:
+        if isinstance(result, Failure):
+            return failure_error(result)
+        try:
+            reply = read_reply(result)
+            with self.blame.plugin("read", run):
+                run.request_id = clean_request_id(self.provider.request_id(reply))
+                refusal = self.provider.read(call, reply)
+        except MalformedReplyError as malformed:
+            return malformed
+        if isinstance(refusal, AuthenticationError) and refusal.expired:
+            self.signing.start_afresh(reply.headers.get("date"))
+        return refusal or status_error(reply, now=self.environment.time()) or reply
+
+
+def _was_unreachable(error: OperationError) -> bool:
+    return isinstance(error, TransportError) and error.effect is Effect.NOT_APPLIED
