@@ -17,12 +17,15 @@ import attrs
 from attrs import frozen
 
 from convops._registry import find_provider
-from convops.errors import ConfigError, ConvopsError
+from convops.errors import ConfigError
 from convops.provider import AnyProvider
 from convops.secret import Secret
 
 CONFIG_VARIABLE = "CONVOPS_CONFIG"
 CONFIG_FILE = "convops.toml"
+
+DIGITS_MAX = 20
+"""More digits than any number among settings has."""
 
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 """What a provider's name looks like; anything else may be a mistyped URL with a secret in it."""
@@ -57,10 +60,10 @@ def from_url(url: Secret) -> Account:
     Raises:
         ConfigError: it is no such URL, or as in `from_keywords`.
     """
-    pairs = _pairs(url)
+    name, pairs = _pairs(url)
     if pairs is None:
-        raise ConfigError("an account's URL has the form provider://?setting=value&setting=value")
-    provider = find_provider(url.reveal().partition("://")[0])
+        raise ConfigError(f"an account's URL has the form {name}://?setting=value&setting=value")
+    provider = find_provider(name)
     twice = sorted({key for key, _ in pairs if sum(key == other for other, _ in pairs) > 1})
     if twice:
         raise ConfigError(f"the account's URL names a setting twice: {', '.join(twice)}")
@@ -79,7 +82,9 @@ def from_file(account: str, path: str | os.PathLike[str] | None = None) -> Accou
     Raises:
         ConfigError: the file or the account cannot be read, or as in `from_keywords`.
     """
-    file = Path(path or os.environ.get(CONFIG_VARIABLE) or CONFIG_FILE)
+    if not isinstance(account, str):
+        raise ConfigError(f"an account's name is a str, not {type(account).__name__}")
+    file = _file(path)
     accounts = _read(file)
     if account not in accounts:
         raise ConfigError(f"{file} has no account {account!r}; {_known(account, accounts)}")
@@ -97,50 +102,88 @@ def from_file(account: str, path: str | os.PathLike[str] | None = None) -> Accou
 
 def account_names(path: str | os.PathLike[str] | None = None) -> list[str]:
     """Return the names of the accounts in the file that `from_file` would read."""
-    return sorted(_read(Path(path or os.environ.get(CONFIG_VARIABLE) or CONFIG_FILE)))
+    return sorted(_read(_file(path)))
+
+
+@frozen
+class Unusable:
+    """A value that no setting takes; what it was is not kept.
+
+    Attributes:
+        kind: the name of its type.
+    """
+
+    kind: str
 
 
 def veil(settings: Mapping[str, object]) -> dict[str, object]:
-    """Return the settings with every str in a `Secret`, for a frame that may end up in a traceback."""
-    return {key: Secret(value) if isinstance(value, str) else value for key, value in settings.items()}
+    """Return the settings with no text in them, for a frame that may end up in a traceback."""
+    return {key: _veiled(value) for key, value in settings.items()}
+
+
+def _veiled(value: object) -> object:
+    if isinstance(value, str):
+        return Secret(value)
+    if isinstance(value, bytes | bytearray | list | tuple | dict | set | frozenset):
+        return Unusable(type(value).__name__)
+    return value
 
 
 # --- Reading ------------------------------------------------------------------------------------------
 
 
+def _file(path: str | os.PathLike[str] | None) -> Path:
+    if path is not None and not isinstance(path, str | os.PathLike):
+        raise ConfigError(f"path is a str or a path, not {type(path).__name__}")
+    return Path(path or os.environ.get(CONFIG_VARIABLE) or CONFIG_FILE)
+
+
 def _read(file: Path) -> dict[str, dict[str, object]]:
+    accounts = _parsed(file)
+    if isinstance(accounts, str):
+        raise ConfigError(accounts)
+    return accounts
+
+
+def _parsed(file: Path) -> dict[str, dict[str, object]] | str:
+    """Return the accounts of a file, or what is wrong with it.
+
+    It raises nothing, for its frame spells whatever the file holds.
+    """
     import tomllib  # noqa: PLC0415 - only an account from a file needs it
 
     try:
         document = tomllib.loads(file.read_text("utf-8"))
     except FileNotFoundError:
-        document = None
-    except (OSError, ValueError) as error:
-        # The text of a TOML error may quote the file, which should hold no secret, but might.
-        raise ConfigError(f"{file} cannot be read as TOML ({type(error).__name__})") from None
-    if document is None:
-        raise ConfigError(f"there is no {file}; name the file with path=, --config or ${CONFIG_VARIABLE}")
+        return f"there is no {file}; name the file with path=, --config or ${CONFIG_VARIABLE}"
+    except (OSError, ValueError, RecursionError) as error:
+        return f"{file} cannot be read as TOML ({type(error).__name__})"
     accounts = document.pop("accounts", {})
     if document or not isinstance(accounts, dict) or not all(isinstance(a, dict) for a in accounts.values()):
-        raise ConfigError(f"{file} may hold tables [accounts.NAME] and nothing else")
+        return f"{file} may hold tables [accounts.NAME] and nothing else"
     return {name: veil(settings) for name, settings in accounts.items()}
 
 
-def _pairs(url: Secret) -> list[tuple[str, Secret]] | None:
-    # Raises nothing, for its frame spells what may be a literal secret.
+def _pairs(url: Secret) -> tuple[str, list[tuple[str, Secret]] | None]:
+    """Return the provider's name and the settings of a URL; None for one of another form.
+
+    It raises nothing, for its frame spells what may be a literal secret.
+    """
     name, _, rest = url.reveal().partition("://")
-    if not NAME.fullmatch(name) or not rest.startswith("?") or "#" in rest:
-        return None
+    if not NAME.fullmatch(name):
+        return "provider", None
+    if not rest.startswith("?") or "#" in rest:
+        return name, None
     try:
         pairs = parse_qsl(rest[1:], keep_blank_values=True, strict_parsing=True, errors="strict")
     except ValueError:
-        return None
-    return [(key, Secret(value)) for key, value in pairs]
+        return name, None
+    return name, [(key, Secret(value)) for key, value in pairs]
 
 
 def _from_text(value: Secret, kind: Any) -> object:
     text = value.reveal()
-    if kind is int and text.isascii() and text.isdigit():
+    if kind is int and text.isascii() and text.isdigit() and len(text) <= DIGITS_MAX:
         return int(text)
     if kind is bool and text in ("true", "false"):
         return text == "true"
@@ -149,30 +192,32 @@ def _from_text(value: Secret, kind: Any) -> object:
 
 def _resolved(provider: AnyProvider, settings: Mapping[str, object]) -> dict[str, object]:
     types = _types(provider)
-    return {
-        key: _follow(key, value) if types.get(key) is Secret and isinstance(value, Secret) else value
-        for key, value in settings.items()
-    }
+    resolved = dict(settings)
+    for key, value in settings.items():
+        if types.get(key) is Secret and isinstance(value, Secret):
+            found = _followed(value)
+            if isinstance(found, str):
+                raise ConfigError(f"{key} {found}")
+            resolved[key] = found
+    return resolved
 
 
-def _follow(key: str, reference: Secret) -> Secret:
+def _followed(reference: Secret) -> Secret | str:
+    """Return the secret a reference leads to, or what is wrong with it.
+
+    It raises nothing, for its frame spells what may be a literal secret.
+    """
     kind, _, where = reference.reveal().partition(":")
-    if kind == "env" and where:
+    if kind not in ("env", "file") or not where:
+        return "must be a reference, env:NAME or file:PATH; the secret itself has no place in a URL or file"
+    if kind == "env":
         value = os.environ.get(where)
-        if not value:
-            raise ConfigError(f"{key} refers to the environment variable {where}, which is not set")
-        return Secret(value)
-    if kind == "file" and where:
-        try:
-            value = Path(where).read_text("utf-8").rstrip("\r\n")
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"{key} refers to the file {where}: {type(error).__name__}") from None
-        if not value:
-            raise ConfigError(f"{key} refers to the file {where}, which is empty")
-        return Secret(value)
-    raise ConfigError(
-        f"{key} must be a reference, env:NAME or file:PATH; the secret itself has no place in a URL or file"
-    )
+        return Secret(value) if value else f"refers to the environment variable {where}, which is not set"
+    try:
+        value = Path(where).read_text("utf-8").rstrip("\r\n")
+    except (OSError, ValueError) as error:
+        return f"refers to the file {where}: {type(error).__name__}"
+    return Secret(value) if value else f"refers to the file {where}, which is empty"
 
 
 # --- Checking -----------------------------------------------------------------------------------------
@@ -186,20 +231,30 @@ def _model(provider: AnyProvider, settings: Mapping[str, object]) -> Any:
     for key, field in fields.items():
         if field.default is attrs.NOTHING and key not in settings:
             raise ConfigError(f"{provider.name} needs the setting {key!r}")
+    made = _made(provider, settings, fields)
+    if isinstance(made, str):
+        raise ConfigError(made)
+    return made
+
+
+def _made(provider: AnyProvider, settings: Mapping[str, object], fields: Mapping[str, Any]) -> Any:
+    """Return the account, or what is wrong with a setting.
+
+    It raises nothing, for its frame spells what was veiled.
+    """
     types = _types(provider)
-    values = {
-        key: _structured(key, value, types[key])
-        for key, value in settings.items()
-        # None says what leaving it out says.
-        if value is not None or fields[key].default is not None
-    }
     try:
+        values = {
+            key: _structured(key, value, types[key])
+            for key, value in settings.items()
+            # None says what leaving it out says.
+            if value is not None or fields[key].default is not None
+        }
         return provider.account_type(**values)
-    except ConvopsError:
-        raise
+    except ConfigError as error:
+        return str(error)
     except (TypeError, ValueError) as error:
-        problem = str(error)
-    raise ConfigError(f"{provider.name}: {problem}")
+        return f"{provider.name}: {error}"
 
 
 def _structured(key: str, value: object, kind: Any) -> object:
@@ -208,8 +263,8 @@ def _structured(key: str, value: object, kind: Any) -> object:
     except (TypeError, ValueError):
         # No detail: the exception may repeat the value, which may be a secret.
         pass
-    given = "str" if isinstance(value, Secret) else type(value).__name__
-    raise ConfigError(f"{key} must be {_kind_name(kind)}, not {given}")
+    given = value.kind if isinstance(value, Unusable) else type(value).__name__
+    raise ConfigError(f"{key} must be {_kind_name(kind)}, not {'str' if given == 'Secret' else given}")
 
 
 @functools.cache

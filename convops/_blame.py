@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from attrs import frozen
 
 from convops._steps import Run
 from convops.errors import Effect, OperationError, PluginError
+from convops.provider import Signer
+
+T = TypeVar("T")
 
 
 @frozen
@@ -26,14 +30,39 @@ class Blame:
         """
         try:
             yield
-        except (OperationError, StopIteration):
+        except (OperationError, PluginError):
+            raise
+        except Exception as error:
+            raise self.bug(f"{what} raised {type(error).__name__}", run) from error
+
+    def made(self, make: Callable[[], object]) -> Signer:
+        """Return the signer a plugin makes.
+
+        Raises:
+            PluginError: it raised, or made something else; without a cause or a context, for the
+                frames of a signer may hold an open secret.
+        """
+        try:
+            signer = make()
+        except (OperationError, PluginError):
             raise
         except Exception as error:  # noqa: BLE001 - whatever a plugin raises is named as its bug
-            bug, cause = self.bug(f"{what} raised {type(error).__name__}", run), error
+            bug = self.bug(f"signer raised {type(error).__name__}")
         else:
-            return
-        # A signer's frames may hold an open secret, so its exception goes no further.
-        raise bug from (None if what == "signer" else cause)
+            if isinstance(signer, Signer):
+                return signer
+            bug = self.bug(f"signer gave {type(signer).__name__}, not Signer")
+        raise bug
+
+    def checked(self, what: str, value: object, kind: type[T], run: Run | None = None) -> T:
+        """Return what a plugin gave, if it is what the contract says.
+
+        Raises:
+            PluginError: it is not.
+        """
+        if not isinstance(value, kind):
+            raise self.bug(f"{what} gave {type(value).__name__}, not {kind.__name__}", run)
+        return value
 
     def bug(self, message: str, run: Run | None = None) -> PluginError:
         """Return the error that names a bug; before anything was sent, nothing was applied."""

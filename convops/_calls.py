@@ -10,7 +10,7 @@ from convops._blame import Blame
 from convops._events import Reporter
 from convops._policy import Breaker, Pacer, Retry, RetryBudget, Slot
 from convops._replies import clean_request_id, failure_error, read_reply, status_error
-from convops._signing import Signing
+from convops._signing import OneShot, Signing
 from convops._steps import Environment, Exchange, Run, Steps, Wait
 from convops.errors import (
     AuthenticationError,
@@ -79,13 +79,15 @@ class Caller:
         while True:
             host = self._host(unreachable, error)
             try:
+                with self.blame.plugin("a call of the flow", run):
+                    attempt = self.signing.attempt(call, host.base_url)
                 slot = yield from self._slot(quota, run, tries)
                 deadline = slot.at + run.timeout if run.deadline is None else run.deadline
                 if tries == 0:
                     self.budget.earn((quota.key, host.base_url), self.environment.monotonic())
                 tries += 1
                 run.tries = max(run.tries, tries)
-                answer = yield from self._attempt(call, host, run, deadline, tries)
+                answer = yield from self._attempt(attempt, host, run, deadline, tries)
             except BaseException:
                 host.breaker.abandon(self.environment.monotonic())
                 raise
@@ -102,7 +104,7 @@ class Caller:
             elif _was_unreachable(error) and len(unreachable) + 1 < len(self.hosts):
                 unreachable.append(host)
                 wait = None if wait is None else 0.0
-            if wait is None or not self._fits(wait, run):
+            if wait is None or not self._fits(wait, run) or self._all_closed(wait):
                 raise error
             yield from self._spend_retry((quota.key, host.base_url), run, error)
             yield Wait(wait)
@@ -112,6 +114,9 @@ class Caller:
     def _quota(self, call: Call, run: Run) -> Quota:
         with self.blame.plugin("quota", run):
             quota = self.provider.quota(self.account, call)
+            hash(self.blame.checked("quota", quota, Quota, run).key)
+            if not quota.rate > 0:
+                raise ValueError(quota.rate)
         return quota if self.pace is None else Quota(key=quota.key, rate=self.pace)
 
     def _host(self, unreachable: list[Host], error: OperationError | None) -> Host:
@@ -127,6 +132,10 @@ class Caller:
         raise error or ProviderUnavailableError(
             "not called: it failed several times in a row", effect=Effect.NOT_APPLIED, retry_after=min(waits)
         )
+
+    def _all_closed(self, wait: float) -> bool:
+        then = self.environment.monotonic() + wait
+        return all(host.breaker.refuses(then) for host in self.hosts)
 
     def _slot(self, quota: Quota, run: Run, tries: int) -> Steps[Slot]:
         while True:
@@ -168,17 +177,22 @@ class Caller:
     # --- One attempt ---
 
     def _attempt(
-        self, call: Call, host: Host, run: Run, deadline: float, tries: int
+        self, attempt: OneShot, host: Host, run: Run, deadline: float, tries: int
     ) -> Steps[Reply | OperationError]:
-        with self.blame.plugin("a call of the flow", run):
-            attempt = self.signing.attempt(call, host.base_url)
+        call = attempt.call
+        run.request_id = None
         started = self.environment.monotonic()
         result: HttpReply | Failure = yield Exchange(attempt, deadline)
-        run.sent = run.sent or isinstance(result, HttpReply) or result.sent
+        if call.writes and (isinstance(result, HttpReply) or result.sent):
+            run.sent = True
         if attempt.defect is not None:
             raise self.blame.bug(f"the signer raised {attempt.defect}", run)
         answer = self._judge(call, result, run)
-        error = answer.with_facts(attempts=tries) if isinstance(answer, OperationError) else None
+        error = None
+        if isinstance(answer, OperationError):
+            # A question changes nothing, whatever became of it.
+            effect = answer.effect if call.writes else Effect.NOT_APPLIED
+            error = answer.with_facts(attempts=tries, effect=effect)
         now = self.environment.monotonic()
         host.breaker.note(error, now, self.environment.random())
         self.reporter.attempt(call, result, error, tries, now - started)
@@ -192,6 +206,8 @@ class Caller:
             with self.blame.plugin("read", run):
                 run.request_id = clean_request_id(self.provider.request_id(reply))
                 refusal = self.provider.read(call, reply)
+            if refusal is not None:
+                self.blame.checked("read", refusal, OperationError, run)
         except MalformedReplyError as malformed:
             return malformed
         if isinstance(refusal, AuthenticationError) and refusal.expired:

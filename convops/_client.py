@@ -24,7 +24,11 @@ from convops.operations import (
     Outcome,
 )
 from convops.provider import AsyncTransport, Call, Transport
+from convops.secret import Secret
 from convops.support import Support
+
+TIMEOUT_MAX = 24 * 60 * 60.0
+"""The longest timeout, in seconds: what takes longer is no verb."""
 
 
 @runtime_checkable
@@ -167,7 +171,7 @@ class BaseClient:
             raise ClosedError(f"this client of {self.provider!r} is closed")
 
     def _seconds(self, timeout: float | None) -> float:
-        return self._timeout if timeout is None else positive("timeout", timeout)
+        return self._timeout if timeout is None else positive("timeout", timeout, most=TIMEOUT_MAX)
 
 
 class Client(BaseClient):
@@ -336,12 +340,15 @@ def successful(outcome: Outcome) -> Outcome:
     return outcome
 
 
-def positive(name: str, value: object) -> float:
+def positive(name: str, value: object, *, most: float) -> float:
     """Return a number of seconds, or of calls a second, that makes sense.
 
     Raises:
-        ConfigError: it is no number above zero.
+        ConfigError: it is no number, or not above zero, or above `most`.
     """
-    if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
-        return float(value)
-    raise ConfigError(f"{name} must be a number above 0, not {value!r}")
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        given = "a str" if isinstance(value, Secret) else type(value).__name__
+        raise ConfigError(f"{name} must be a number above 0, not {given}")
+    if not 0 < value <= most:
+        raise ConfigError(f"{name} must be a number above 0 and at most {most:g}, not {value!r}")
+    return float(value)

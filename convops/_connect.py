@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 import ssl
 from typing import Any, TypedDict, Unpack
 
-from convops._accounts import NAME, Account, from_file, from_keywords, from_url, veil
-from convops._client import AsyncClient, Client, positive
+from convops._accounts import NAME, Account, Unusable, from_file, from_keywords, from_url, veil
+from convops._blame import Blame
+from convops._client import TIMEOUT_MAX, AsyncClient, Client, positive
 from convops._drivers import REAL
 from convops._events import Observer
 from convops._pipeline import Pipeline
@@ -114,13 +116,15 @@ def _account(where: Secret, keywords: dict[str, object]) -> tuple[Account, dict[
 
 def _open(account: Account, options: dict[str, object]) -> Client:
     pipeline, transports, timeout = _prepared(account, options)
-    own = account.provider.transport(account.settings)
+    with Blame(account.provider.name).plugin("transport"):
+        own = account.provider.transport(account.settings)
     return Client(pipeline, transports.open(own), timeout)
 
 
 def _open_async(account: Account, options: dict[str, object]) -> AsyncClient:
     pipeline, transports, timeout = _prepared(account, options)
-    own = account.provider.async_transport(account.settings)
+    with Blame(account.provider.name).plugin("async_transport"):
+        own = account.provider.async_transport(account.settings)
     return AsyncClient(pipeline, transports.open_async(own), timeout)
 
 
@@ -128,7 +132,7 @@ def _prepared(account: Account, options: dict[str, object]) -> tuple[Pipeline, T
     unknown = sorted(set(options) - set(ClientOptions.__annotations__))
     if unknown:
         raise ConfigError(f"no client option is called {unknown[0]!r}")
-    timeout = positive("timeout", options.get("timeout", TIMEOUT))
+    timeout = positive("timeout", options.get("timeout", TIMEOUT), most=TIMEOUT_MAX)
     attempts = options.get("attempts", ATTEMPTS)
     if type(attempts) is not int or attempts < 1:
         raise ConfigError(f"attempts must be a whole number from 1 on, not {attempts!r}")
@@ -138,7 +142,8 @@ def _prepared(account: Account, options: dict[str, object]) -> tuple[Pipeline, T
         raise ConfigError("observer must be callable")
     proxy = options.get("proxy")
     if not isinstance(proxy, Secret | None):
-        raise ConfigError(f"proxy must be a URL, not {type(proxy).__name__}")
+        given = proxy.kind if isinstance(proxy, Unusable) else type(proxy).__name__
+        raise ConfigError(f"proxy must be a URL, not {given}")
     pipeline = Pipeline(
         provider=account.provider,
         account=account.settings,
@@ -146,7 +151,7 @@ def _prepared(account: Account, options: dict[str, object]) -> tuple[Pipeline, T
         pacer=_PACER,
         budget=_BUDGET,
         retry=Retry(attempts=attempts),
-        pace=None if pace is None else positive("pace", pace),
+        pace=None if pace is None else positive("pace", pace, most=math.inf),
         observer=observer,
     )
     transports = TransportOptions(

@@ -182,7 +182,7 @@ class MemoryProvider(Provider[MemoryAccount]):
     account_type = MemoryAccount
 
     def origins(self, account: MemoryAccount) -> tuple[str, ...]:
-        return (f"memory://{account.store}",)
+        return ("memory://here",)
 
     def signer(self, account: MemoryAccount) -> Signer:
         return Unsigned()

@@ -27,7 +27,7 @@ from convops.errors import (
     UnsupportedOperationError,
 )
 from convops.operations import OPERATIONS, ConversationKind, Delete, MarkRead, Operation, Outcome
-from convops.provider import AnyProvider, Call, Reply, Verdict
+from convops.provider import AnyProvider, Call, Flow, Reply, Verdict
 from convops.support import Support
 
 CLOCK_TOLERANCE = timedelta(seconds=60)
@@ -67,10 +67,11 @@ class Pipeline:
     def __attrs_post_init__(self) -> None:
         self._blame = Blame(self.provider.name)
         self._reporter = Reporter(self.provider.name, self.observer)
-        with self._blame.plugin("signer"):
-            signer = self.provider.signer(self.account)
+        signer = self._blame.made(lambda: self.provider.signer(self.account))
         with self._blame.plugin("origins"):
             hosts = tuple(Host(base_url) for base_url in self.provider.origins(self.account))
+        if not hosts:
+            raise self._blame.bug("origins gave nothing")
         self._caller = Caller(
             provider=self.provider,
             account=self.account,
@@ -98,7 +99,8 @@ class Pipeline:
         if not isinstance(kind, ConversationKind):
             raise InvalidRequestError("ask about a ConversationKind")
         with self._blame.plugin("support"):
-            return self.provider.support(self.account, operation, kind)
+            support = self.provider.support(self.account, operation, kind)
+        return self._blame.checked("support", support, Support)
 
     def accept(self, operation: Operation) -> Operation:
         """Return the operation, stamped with the time if it had none.
@@ -135,12 +137,14 @@ class Pipeline:
             )
         with self._blame.plugin("check"):
             self.provider.check(self.account, operation)
+        self.batch_key(operation)
         return operation if operation.at is not None else attrs.evolve(operation, at=now)
 
     def batch_key(self, operation: Operation) -> Hashable:
         """Return what operations must have in common to share a call; None keeps one alone."""
         with self._blame.plugin("batch_key"):
             key = self.provider.batch_key(self.account, operation)
+            hash(key)
         return None if key is None else (type(operation), key)
 
     def batch_max(self, operation: Operation) -> int:
@@ -150,21 +154,18 @@ class Pipeline:
     def foresee(self, operations: Sequence[Operation]) -> tuple[tuple[Call, ...], bool]:
         """Return the calls of a batch as far as they are known, and whether more depend on answers."""
         calls: list[Call] = []
-        with self._blame.plugin("flow"):
-            flow = self.provider.flow(self.account, operations)
+        flow = self._flow(operations, None)
         try:
-            call = next(flow)
-            while len(calls) < FORESEEN_MAX:
-                calls.append(call)
+            step = self._next(flow, None, None)
+            while isinstance(step, Call) and len(calls) < FORESEEN_MAX:
+                calls.append(step)
                 # A flow that needs the answer cannot do with an empty one, and ends here.
-                call = flow.send(Reply(200, {}, {}))
-        except StopIteration:
-            return tuple(calls), False
-        except Exception:  # noqa: BLE001, S110 - the flow may fail in any way on an answer without content
-            pass
+                step = self._next(flow, Reply(200, {}, {}), None)
+        except (OperationError, PluginError):
+            return tuple(calls), True
         finally:
             flow.close()
-        return tuple(calls), True
+        return tuple(calls), isinstance(step, Call)
 
     # --- One batch ---
 
@@ -206,44 +207,55 @@ class Pipeline:
         return done
 
     def _round(self, operations: Sequence[Operation], run: Run) -> Steps[list[Verdict]]:
-        with self._blame.plugin("flow", run):
-            flow = self.provider.flow(self.account, operations)
-        if not isinstance(flow, Generator):
-            raise self._blame.bug("flow returned no generator", run)
+        flow = self._flow(operations, run)
         try:
-            with self._blame.plugin("flow", run):
-                call = next(flow)
-            while True:
+            step: Call | list[Verdict] = self._next(flow, None, run)
+            while isinstance(step, Call):
                 try:
-                    reply = yield from self._caller.send(call, run)
+                    reply = yield from self._caller.send(step, run)
                 except OperationError as error:
-                    with self._blame.plugin("flow", run):
-                        call = flow.throw(error)
+                    step = self._next(flow, error, run)
                 else:
-                    with self._blame.plugin("flow", run):
-                        call = flow.send(reply)
-        except StopIteration as stop:
-            # The flow is done.
-            return self._checked(stop.value, operations, run)
+                    step = self._next(flow, reply, run)
         except OperationError as error:
+            if error.effect in (Effect.APPLIED, Effect.ALREADY):
+                raise self._blame.bug("flow raised an error that says it was applied", run) from None
             run.start_call()
+            run.gave_up = True
             return [Verdict.failed(error)] * len(operations)
         finally:
             flow.close()
+        if len(step) != len(operations):
+            raise self._blame.bug(f"flow gave {len(step)} verdicts for {len(operations)} operations", run)
+        return step
 
-    def _checked(self, verdicts: object, operations: Sequence[Operation], run: Run) -> list[Verdict]:
-        if (
-            isinstance(verdicts, list)
-            and len(verdicts) == len(operations)
-            and all(isinstance(verdict, Verdict) for verdict in verdicts)
-        ):
-            return verdicts
-        raise self._blame.bug("flow returned no list of one Verdict per operation", run)
+    def _flow(self, operations: Sequence[Operation], run: Run | None) -> Flow:
+        with self._blame.plugin("flow", run):
+            flow = self.provider.flow(self.account, operations)
+        if not isinstance(flow, Generator):
+            raise self._blame.bug(f"flow gave {type(flow).__name__}, not a generator", run)
+        return flow
+
+    def _next(self, flow: Flow, came: Reply | OperationError | None, run: Run | None) -> Call | list[Verdict]:
+        """Go on with a flow until it asks for another call, or ends."""
+        with self._blame.plugin("flow", run):
+            try:
+                if isinstance(came, OperationError):
+                    call = flow.throw(came)
+                else:
+                    # The first step has nothing to send.
+                    call = next(flow) if came is None else flow.send(came)
+            except StopIteration as stop:
+                verdicts = self._blame.checked("flow", stop.value, list, run)
+                for verdict in verdicts:
+                    if not self._blame.checked("flow", verdict, Verdict, run).is_consistent:
+                        raise ValueError(verdict.effect) from None
+                return verdicts
+        return self._blame.checked("flow", call, Call, run)
 
     def _wait_before_round(self, verdict: Verdict, run: Run) -> float | None:
-        # An error with attempts met a whole call, which was repeated as often as it may be. One
-        # without is of a single operation inside an answered call.
-        if verdict.error is None or verdict.error.attempts:
+        # Only what failed by itself inside an answered call; a call that failed was repeated already.
+        if verdict.error is None or run.gave_up:
             return None
         wait = self.retry.wait(verdict.error, run.attempts, self.environment.random())
         fits = run.deadline is None or wait is None or self.environment.monotonic() + wait < run.deadline

@@ -57,7 +57,7 @@ class Retry:
             return None
         throttled = isinstance(error, RateLimitedError)
         first = self.first_wait_throttled if throttled else self.first_wait
-        jitter = random * min(self.wait_max, first * 2.0 ** (tries - 1))
+        jitter = random * min(self.wait_max, first * 2.0 ** min(tries - 1, 60))
         if error.retry_after is None:
             return jitter
         if error.retry_after > self.retry_after_max:
@@ -86,15 +86,20 @@ class RetryBudget:
     def earn(self, key: Hashable, now: float) -> None:
         """Note a call that is no retry."""
         with self._lock:
-            self._saved[key] = (min(self.reserve, self._balance(key, now) + self.share), now)
-            _forget_oldest(self._saved)
+            balance = min(self.reserve, self._balance(key, now) + self.share)
+            # Put at the end: the first was used longest ago.
+            self._saved.pop(key, None)
+            self._saved[key] = (balance, now)
+            if len(self._saved) > KEPT:
+                del self._saved[next(iter(self._saved))]
 
     def spend(self, key: Hashable, now: float) -> float:
         """Take one retry and return 0, or take none and return the seconds until there is one."""
         with self._lock:
             balance = self._balance(key, now)
-            if balance >= 1:
-                self._saved[key] = (balance - 1, now)
+            # Who waited for what was missing must not wait for a rounding.
+            if balance >= 1 - 1e-6:
+                self._saved[key] = (max(0.0, balance - 1), now)
                 return 0.0
             return (1 - balance) / self.share
 
@@ -133,12 +138,13 @@ class Pacer:
     order they ask. One pacer serves every client of a process.
     """
 
-    # Keeps the sum of `rate` intervals from falling below a second by rounding.
-    _STRETCH = 1 + 1e-9
+    # Keeps the sum of `rate` intervals from falling below a second by rounding, at any uptime.
+    _STRETCH = 1 + 1e-5
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._lanes: dict[Hashable, _Lane] = {}
+        self._lanes_max = KEPT
 
     def reserve(self, quota: Quota, now: float) -> Slot:
         """Take the earliest free slot at or after `now`."""
@@ -174,18 +180,14 @@ class Pacer:
             return lane is not None and slot.at < lane.held_until
 
     def _lane(self, key: Hashable, now: float) -> _Lane:
-        lane = self._lanes.pop(key, None) or _Lane(next=now)
-        # Put at the end: the first are those that lie idle longest.
-        self._lanes[key] = lane
-        oldest = next(iter(self._lanes))
-        if len(self._lanes) > KEPT and self._lanes[oldest].next <= now:
-            del self._lanes[oldest]
+        lane = self._lanes.get(key)
+        if lane is None:
+            if len(self._lanes) >= self._lanes_max:
+                # An idle lane is like a new one.
+                self._lanes = {key: lane for key, lane in self._lanes.items() if lane.next > now}
+                self._lanes_max = max(KEPT, 2 * len(self._lanes))
+            lane = self._lanes[key] = _Lane(next=now)
         return lane
-
-
-def _forget_oldest(kept: dict[Hashable, tuple[float, float]]) -> None:
-    if len(kept) > KEPT:
-        del kept[next(iter(kept))]
 
 
 # --- Breaker ------------------------------------------------------------------------------------------
@@ -208,6 +210,7 @@ class Breaker:
         self._failures = 0
         self._pauses = 0
         self._open_until: float | None = None
+        self._trying = False
 
     def admit(self, now: float) -> float:
         """Return 0 if a call may be made, else the seconds until one may.
@@ -220,7 +223,13 @@ class Breaker:
             if now < self._open_until:
                 return self._open_until - now
             self._open_until = now + self._pause_max
+            self._trying = True
             return 0.0
+
+    def refuses(self, then: float) -> bool:
+        """Whether a call would be refused at a later time."""
+        with self._lock:
+            return self._open_until is not None and then < self._open_until
 
     def note(self, error: OperationError | None, now: float, random: float) -> None:
         """Note what came of an admitted call: only a host that cannot be reached or is broken counts.
@@ -231,21 +240,23 @@ class Breaker:
             random: evenly drawn from [0, 1).
         """
         with self._lock:
+            self._trying = False
             if not isinstance(error, _OUTAGE):
                 self._failures = self._pauses = 0
                 self._open_until = None
                 return
             self._failures += 1
             if self._failures >= self._failures_max:
-                pause = min(self._pause_max, self._first_pause * 2.0**self._pauses)
+                pause = min(self._pause_max, self._first_pause * 2.0 ** min(self._pauses, 60))
                 # Half of it is drawn, so that those who stopped together do not come back together.
                 self._open_until = now + pause * (0.5 + random / 2)
                 self._pauses += 1
 
     def abandon(self, now: float) -> None:
-        """Note that an admitted call was cancelled: the next one may try."""
+        """Note that an admitted call was cancelled: if it was the try, the next one is."""
         with self._lock:
-            if self._open_until is not None:
+            if self._trying:
+                self._trying = False
                 self._open_until = now
 
 

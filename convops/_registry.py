@@ -79,15 +79,16 @@ def _checked(point: EntryPoint) -> AnyProvider:
         manager.check_pending()
         provider = manager.hook.convops_provider()
     except Exception as error:
-        raise ConfigError(f"{origin} cannot be loaded: {type(error).__name__}: {error}") from error
+        problem = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ConfigError(f"{origin} cannot be loaded: {problem}") from error
     if not isinstance(provider, Provider):
         raise ConfigError(f"{origin} registers no provider: it lacks the hook convops_provider")
-    if provider.contract != CONTRACT:
-        raise ConfigError(
-            f"{origin} was written for contract {provider.contract}; this convops has contract {CONTRACT}"
-        )
-    if provider.name != point.name:
-        raise ConfigError(f"{origin} registers a provider called {provider.name!r}")
+    contract = getattr(provider, "contract", None)
+    if contract != CONTRACT:
+        raise ConfigError(f"{origin} was written for contract {contract!r}; this convops has {CONTRACT}")
+    name = getattr(provider, "name", None)
+    if name != point.name:
+        raise ConfigError(f"{origin} registers a provider called {name!r}")
     return provider
 
 

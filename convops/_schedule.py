@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+import itertools
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 
@@ -46,7 +48,10 @@ class Schedule:
         self._batch_key = batch_key
         self._batch_max = batch_max
         self._waiting: dict[Conversation, deque[int]] = {}
-        self._ready: dict[Hashable, deque[int]] = {}
+        # By key, the ready places, each with its turn; and the first turn of each key.
+        self._ready: dict[Hashable, deque[tuple[int, int]]] = {}
+        self._fronts: list[tuple[int, Hashable]] = []
+        self._turns = itertools.count()
         for index, operation in enumerate(operations):
             if operation is not None:
                 queue = self._waiting.setdefault(operation.conversation, deque())
@@ -56,13 +61,15 @@ class Schedule:
 
     def next(self) -> Batch | None:
         """Return the next batch; None while nothing is ready."""
-        if not self._ready:
+        if not self._fronts:
             return None
-        key = next(iter(self._ready))
+        _, key = heapq.heappop(self._fronts)
         queue = self._ready[key]
-        first = self._operation(queue[0])
-        indexes = tuple(queue.popleft() for _ in range(min(len(queue), self._batch_max(first))))
-        if not queue:
+        most = self._batch_max(self._operation(queue[0][1]))
+        indexes = tuple(queue.popleft()[1] for _ in range(min(len(queue), most)))
+        if queue:
+            heapq.heappush(self._fronts, (queue[0][0], key))
+        else:
             del self._ready[key]
         return Batch(indexes, tuple(self._operation(index) for index in indexes))
 
@@ -77,9 +84,14 @@ class Schedule:
                 del self._waiting[operation.conversation]
 
     def _make_ready(self, index: int) -> None:
-        key = self._batch_key(self._operation(index))
+        shared = self._batch_key(self._operation(index))
         # Without a key an operation stands alone: its own place is the key.
-        self._ready.setdefault(("alone", index) if key is None else ("shared", key), deque()).append(index)
+        key = ("alone", index) if shared is None else ("shared", shared)
+        turn = next(self._turns)
+        if key not in self._ready:
+            self._ready[key] = deque()
+            heapq.heappush(self._fronts, (turn, key))
+        self._ready[key].append((turn, index))
 
     def _operation(self, index: int) -> Operation:
         operation = self._operations[index]

@@ -75,9 +75,9 @@ def parse_http_date(text: str | None) -> float | None:
 
     try:
         moment = parsedate_to_datetime(text or "")
-    except ValueError:
+        return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
+    except (ValueError, OverflowError):
         return None
-    return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
 
 
 class OneShot:

@@ -67,6 +67,7 @@ class Run:
         tries: the most tries one call took in this round.
         sent: whether anything may have reached the vendor.
         doubt: whether something may have been changed without the vendor saying so.
+        gave_up: whether a call was given up, after as many tries as it may have.
         request_id: the vendor's name for the last exchange.
     """
 
@@ -76,6 +77,7 @@ class Run:
     tries: int = 0
     sent: bool = False
     doubt: bool = False
+    gave_up: bool = False
     request_id: str | None = None
     _changed: bool = False
 

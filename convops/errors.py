@@ -99,7 +99,7 @@ class OperationError(ConvopsError):
 
     def __str__(self) -> str:
         where = " ".join(part for part in (self.provider, self.operation) if part)
-        code = "" if self.code is None else f" (code {self.code})"
+        code = "" if self.code is None else f" (code {_one_line(self.code)})"
         return f"{where}: {self.args[0]}{code}" if where else f"{self.args[0]}{code}"
 
     def with_facts(self, **facts: Any) -> Self:
@@ -195,6 +195,12 @@ class ProviderError(OperationError):
     """A vendor code that no table maps, kept verbatim."""
 
     default_effect = Effect.UNKNOWN
+
+
+def _one_line(code: int | str) -> str:
+    # A vendor's text: it must not forge a line of a log.
+    text = str(code)
+    return text if text.isprintable() else ascii(text)
 
 
 def _rebuild(cls: type[ConvopsError], args: tuple[Any, ...], facts: Mapping[str, Any]) -> ConvopsError:

@@ -198,6 +198,8 @@ def from_document(document: Mapping[str, Any]) -> Operation:
     Raises:
         InvalidRequestError: the document is not such a dict.
     """
+    if not isinstance(document, Mapping):
+        raise InvalidRequestError(f"a document is a dict, not {type(document).__name__}")
     fields = dict(document)
     name = fields.pop("operation", None)
     kind = next((kind for kind in OPERATIONS if kind.name == name), None)
@@ -216,4 +218,13 @@ def _converter() -> Any:
     # Imported when first needed: `import convops` stays without cattrs.
     from cattrs.preconf.json import make_converter  # noqa: PLC0415
 
-    return make_converter(forbid_extra_keys=True, detailed_validation=False)
+    converter = make_converter(forbid_extra_keys=True, detailed_validation=False)
+    for kind in (str, bool):
+        converter.register_structure_hook(kind, _exactly)
+    return converter
+
+
+def _exactly(value: object, kind: type) -> object:
+    # cattrs would make a str of anything.
+    _check("a member", value, kind)
+    return value

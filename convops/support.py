@@ -70,6 +70,8 @@ class Support:
     def __attrs_post_init__(self) -> None:
         if bool(self) is (self.lacked_by is not None):
             raise ValueError("lacked_by is given exactly for an unsupported operation")
+        if self.batch < 1:
+            raise ValueError("a batch holds one operation at least")
 
     def __bool__(self) -> bool:
         return self.fidelity is not Fidelity.UNSUPPORTED

@@ -12,7 +12,7 @@ import click
 
 from convops._cli._documents import error_document, error_words
 from convops._cli._options import examples
-from convops._cli._say import complain, say_json
+from convops._cli._say import complain, say, say_json
 from convops.errors import ClosedError, ConfigError, ConvopsError
 
 FAILED = 1
@@ -99,7 +99,7 @@ def _place(trace: TracebackType | None) -> str:
 
 @click.command(
     cls=LazyGroup,
-    no_args_is_help=True,
+    invoke_without_command=True,
     epilog=examples(
         "convops demo                                              see it work, no account needed",
         "convops matrix                                            see what each vendor can do",
@@ -108,8 +108,11 @@ def _place(trace: TracebackType | None) -> str:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(package_name="convops", message="%(prog)s %(version)s")
-def convops() -> None:
+@click.pass_context
+def convops(ctx: click.Context) -> None:
     """Do what a user does to a conversation, at any chat vendor.
 
     Exit status: 0 done, 1 some operation failed, 2 usage or configuration.
     """
+    if ctx.invoked_subcommand is None:
+        say(ctx.get_help())

@@ -72,4 +72,4 @@ def _show(provider: str, operation: Operation, batch: PlannedBatch, calls: list[
     for call in calls:
         say(call_words(call))
     if batch.depends:
-        say("What follows depends on the answer.")
+        say("More calls may follow, depending on the answers.")

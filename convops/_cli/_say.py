@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,9 +28,8 @@ def shown_id(value: str) -> str:
 
 def say(text: str = "") -> None:
     """Print text on standard output; what the terminal cannot encode is escaped."""
-    stream = click.get_text_stream("stdout")
-    encoding = stream.encoding or "utf-8"
-    click.echo(text.encode(encoding, "backslashreplace").decode(encoding))
+    encoding = sys.stdout.encoding
+    click.echo(text.encode(encoding, "backslashreplace").decode(encoding), file=sys.stdout)
 
 
 def say_json(document: Mapping[str, Any], *, indent: int | None = None) -> None:

@@ -22,7 +22,7 @@ CAROL = Conversation.direct(user="alice", peer="carol")
 TEAM = Conversation.group(user="alice", group="team-1")
 NEWS = Conversation.group(user="alice", group="news")
 BOARD = Conversation.group(user="alice", group="board")
-NOWHERE = Conversation.group(user="alice", group="no-such-group")
+NOWHERE = Conversation.group(user="alice", group="no-group")
 
 UNREAD: Mapping[Conversation, int] = {
     BOB: 3,

@@ -24,7 +24,7 @@ from convops.provider import AnyProvider
 from convops.secret import Secret
 from convops.testing import serve
 
-POLL = 0.5  # seconds; a wait without an end cannot be interrupted on Windows
+POLL = 0.1  # seconds; a wait without an end cannot be interrupted on Windows
 
 
 def example_lines(provider: AnyProvider, settings: Mapping[str, Any]) -> list[str]:

@@ -44,7 +44,7 @@ def _cell(text: str) -> str:
 
 def show(table: Table) -> None:
     """Print a table: drawn on a terminal where rich is installed, else in plain text."""
-    if not (sys.stdout.isatty() and _draw(table)):
+    if not (sys.stdout.isatty() and sys.stdout.encoding == "utf-8" and _draw(table)):
         say(table.plain())
 
 
@@ -58,7 +58,7 @@ def _draw(table: Table) -> bool:
         return False
     drawn = Drawn(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in table.columns:
-        drawn.add_column(Text(printable(column)))
+        drawn.add_column(Text(printable(column)), overflow="fold")
     for row in table.rows:
         # As Text, for a str would be read as markup.
         drawn.add_row(*(Text(printable(cell)) for cell in row))

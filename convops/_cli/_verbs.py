@@ -45,7 +45,7 @@ def _run(operation: Operation, target: Target, timeout: float | None, *, as_json
         what = f"{operation_words(operation)}: {conversation_words(operation.conversation)}"
         say(f"{what} at {provider}: {outcome.effect.value}{already}")
     if outcome.error is not None:
-        complain(f"{error_words(outcome.error)} (effect: {outcome.effect.value})")
+        complain(f"{error_words(outcome.error)}; effect: {outcome.effect.value}")
         click.get_current_context().exit(1)
 
 

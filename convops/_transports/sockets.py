@@ -298,7 +298,8 @@ class _Stream(httpcore.NetworkStream):
         if info == "ssl_object":
             return self._socket if isinstance(self._socket, ssl.SSLSocket) else None
         if info == "is_readable":
-            return _is_readable(self._socket)
+            tls = self._socket if isinstance(self._socket, ssl.SSLSocket) else None
+            return _is_readable(self._socket) or (tls is not None and tls.pending() > 0)
         return None
 
 
@@ -415,7 +416,9 @@ class _AsyncStream(httpcore.AsyncNetworkStream):
     def get_extra_info(self, info: str) -> Any:
         if info == "ssl_object":
             return None if self._tls is None else self._tls.object
-        return _is_readable(self._socket) if info == "is_readable" else None
+        if info == "is_readable":
+            return _is_readable(self._socket) or (self._tls is not None and self._tls.has_more())
+        return None
 
 
 class _Tls:
@@ -426,6 +429,9 @@ class _Tls:
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self.object = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
+
+    def has_more(self) -> bool:
+        return bool(self._incoming.pending or self.object.pending())
 
     async def handshake(self) -> None:
         await self._until_done(self.object.do_handshake)

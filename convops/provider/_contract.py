@@ -37,6 +37,14 @@ class Verdict:
     effect: Effect
     error: OperationError | None = None
 
+    @property
+    def is_consistent(self) -> bool:
+        """Whether it has an error exactly if the asked state does not hold for sure."""
+        holds = (Effect.APPLIED, Effect.ALREADY)
+        return (
+            self.effect in holds if self.error is None else {self.effect, self.error.effect}.isdisjoint(holds)
+        )
+
     @classmethod
     def failed(cls, error: OperationError) -> Verdict:
         """Return the verdict of an operation that failed by itself in its batch."""

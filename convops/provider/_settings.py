@@ -30,7 +30,7 @@ def base_url(_: Any, attribute: attrs.Attribute[Any], value: object) -> None:
         host, _port = parts.hostname, parts.port
     except ValueError:
         raise ConfigError(f"{name} is not a URL") from None
-    if any(char <= " " or char in "\\\x7f" for char in value):
+    if not value.isascii() or not value.isprintable() or " " in value or "\\" in value:
         raise ConfigError(f"{name} holds white space or a character no URL has")
     if parts.scheme not in ("https", "http") or not host:
         raise ConfigError(f"{name} must be an https URL with a host")
