@@ -13,6 +13,7 @@ from attrs import evolve, frozen
 from convops._states import ConversationState
 from convops.errors import Effect, OperationError
 from convops.operations import (
+    ClearUnread,
     Conversation,
     ConversationKind,
     Delete,
@@ -43,7 +44,8 @@ from convops.support import Evidence, Fidelity, Support
 
 BATCH = 100
 
-_SUPPORT = Support(fidelity=Fidelity.NATIVE, evidence=Evidence.LIVE, batch=BATCH, time_pinned=True)
+_PINNED = Support(fidelity=Fidelity.NATIVE, evidence=Evidence.LIVE, batch=BATCH, time_pinned=True)
+_NATIVE = Support(fidelity=Fidelity.NATIVE, evidence=Evidence.LIVE, batch=BATCH)
 
 
 # --- The vendor ---------------------------------------------------------------------------------------
@@ -188,7 +190,7 @@ class MemoryProvider(Provider[MemoryAccount]):
         return Unsigned()
 
     def support(self, account: MemoryAccount, operation: type[Operation], kind: ConversationKind) -> Support:
-        return _SUPPORT
+        return _PINNED if operation in (ClearUnread, MarkRead) else _NATIVE
 
     def batch_key(self, account: MemoryAccount, operation: Operation) -> Hashable:
         return account.store

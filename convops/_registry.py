@@ -62,8 +62,8 @@ def _load(name: str) -> AnyProvider:
     if not points:
         names = sorted({point.name for point in _points()})
         near = difflib.get_close_matches(name, names, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ConfigError(f"no provider is called {name!r}{hint} Installed: {', '.join(names) or 'none'}")
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise ConfigError(f"no provider is called {name!r}; {hint}installed: {', '.join(names) or 'none'}")
     if len(points) > 1:
         packages = " and ".join(sorted(_package(point) for point in points))
         raise ConfigError(f"two plugins provide {name!r}: {packages}; uninstall one")
@@ -78,7 +78,7 @@ def _checked(point: EntryPoint) -> AnyProvider:
         manager.register(point.load(), name=point.name)
         manager.check_pending()
         provider = manager.hook.convops_provider()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         problem = " ".join(f"{type(error).__name__}: {error}".split())
         raise ConfigError(f"{origin} cannot be loaded: {problem}") from error
     if not isinstance(provider, Provider):

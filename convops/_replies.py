@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 
@@ -23,6 +22,7 @@ from convops.errors import (
 )
 from convops.provider import Failure, FailureKind, HttpReply, Reply
 
+_SECONDS = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?")
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,64}")
 
 _FAILURES: Mapping[FailureKind, type[OperationError]] = {
@@ -91,14 +91,10 @@ def parse_retry_after(text: str | None, *, now: float) -> float | None:
     """Return the seconds a `Retry-After` header asks for; None where it says nothing usable."""
     if text is None:
         return None
-    try:
-        seconds = float(text)
-    except ValueError:
-        moment = parse_http_date(text)
-        if moment is None:
-            return None
-        seconds = max(0.0, moment - now)
-    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+    if _SECONDS.fullmatch(text.strip()):
+        return float(text)
+    moment = parse_http_date(text)
+    return None if moment is None else max(0.0, moment - now)
 
 
 def clean_request_id(text: object) -> str | None:

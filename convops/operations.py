@@ -5,6 +5,7 @@ An operation names a conversation and a state it should be in, so a repeat at on
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -214,6 +215,7 @@ def from_document(document: Mapping[str, Any]) -> Operation:
     return operation
 
 
+@functools.cache
 def _converter() -> Any:
     # Imported when first needed: `import convops` stays without cattrs.
     from cattrs.preconf.json import make_converter  # noqa: PLC0415

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from convops._cli._matrix import markdown
+from convops._cli._matrix import column_of, markdown
 from convops._registry import installed
 from convops.errors import OperationError
 from convops.provider import AnyProvider, error_for
@@ -22,8 +22,8 @@ ERRORS = """# Errors
 
 Generated from the plugins' code tables by `docs/generate.py`.
 
-Every failure is one class of one tree. The class says what kind it is; `retryable` and `retry_after` say whether
-and when trying again can help; `effect` says what happened at the vendor:
+Every failure is one class of one tree. The class says what kind it is; `retryable` and `retry_after` say
+whether and when trying again can help; `effect` says what happened at the vendor:
 
 | effect | means |
 |---|---|
@@ -32,15 +32,16 @@ and when trying again can help; `effect` says what happened at the vendor:
 | `NOT_APPLIED` | this call changed nothing |
 | `UNKNOWN` | it was sent, wholly or partly, and not confirmed |
 
-The effects below are those of a single answered call. After an attempt that was not answered, or a call of the
-same operation that took effect, a refusal is `UNKNOWN` too.
+The effects below are those of a single answered call. After an attempt that was not answered, or a call of
+the same operation that took effect, a refusal is `UNKNOWN` too.
 
 | class | means | retryable | effect |
 |---|---|---|---|
 {classes}
 
 `ConfigError` and `ClosedError` are raised before anything is tried. `PluginError` is a bug in a plugin. An
-`UnsupportedOperationError` carries the `Support` that says why; an `InvalidRequestError` is also a `ValueError`.
+`UnsupportedOperationError` carries the `Support` that says why; an `InvalidRequestError` is also a
+`ValueError`.
 """
 
 
@@ -92,7 +93,8 @@ def _first_line(kind: type[OperationError]) -> str:
 def pages() -> Iterator[tuple[Path, str]]:
     """Yield every generated page with the text it should have."""
     yield ROOT / "docs/errors.md", error_page()
-    blocks = {"matrix": markdown()}
+    vendors = [found.provider for found in installed() if found.provider and found.provider.codes]
+    blocks = {"matrix": markdown([column_of(provider) for provider in vendors])}
     for page in (ROOT / "README.md",):
         text = page.read_text("utf-8")
         yield page, MARK.sub(lambda found: f"{found[1]}{blocks[found['name']].strip()}\n{found[3]}", text)
@@ -102,7 +104,7 @@ def main() -> int:
     """Write the pages, or with `--check` say which are stale."""
     stale = [(page, text) for page, text in pages() if not page.exists() or page.read_text("utf-8") != text]
     for page, text in stale:
-        print(f"stale: {page.relative_to(ROOT)}")
+        sys.stdout.write(f"stale: {page.relative_to(ROOT)}\n")
         if "--check" not in sys.argv:
             page.write_text(text, "utf-8")
     return 1 if stale and "--check" in sys.argv else 0

@@ -195,17 +195,21 @@ def note_words(number: int, caveat: Caveat) -> str:
     return printable(f"({number}) {caveat.id}: {caveat.text}. {caveat.link}")
 
 
+def markdown(columns: Sequence[Column]) -> str:
+    """Return the matrix for a page: a table, what holds for whole columns, and the caveats."""
+    footnotes = Footnotes()
+    table = compact(columns, footnotes).markdown()
+    lines = [line for column in columns for line in (summary(column), *option_lines(column, footnotes))]
+    notes = [
+        printable(f"{number}. `{caveat.id}`: {caveat.text} ([source]({caveat.link}))")
+        for number, caveat in footnotes.notes()
+    ]
+    return "\n".join([table, "", *(f"- {printable(line)}" for line in lines), "", *notes])
+
+
 def as_markdown(columns: Sequence[Column]) -> None:
     """Print the matrix for a page."""
-    footnotes = Footnotes()
-    say(compact(columns, footnotes).markdown())
-    say()
-    lines = [line for column in columns for line in (summary(column), *option_lines(column, footnotes))]
-    for line in lines:
-        say(f"- {printable(line)}")
-    say()
-    for number, caveat in footnotes.notes():
-        say(printable(f"{number}. `{caveat.id}`: {caveat.text} ([source]({caveat.link}))"))
+    say(markdown(columns))
 
 
 # --- The command --------------------------------------------------------------------------------------

@@ -184,7 +184,7 @@ def _silence(first: Mute, conversations: Sequence[Conversation]) -> Flow:
         ConvIds=ids,
         Enable=first.muted,
     )
-    code = member(reply.document, "Code", int)
+    code: int = reply.document.get("Code", 0)
     failed = dict(_failed_items(reply))
     if not failed.keys() <= set(ids):
         raise MalformedReplyError("ErrorList names a conversation that was not asked about")

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convops._policy import RetryBudget
-from convops.errors import Effect, TransportError
+from convops.errors import Effect, RateLimitedError
 from convops.operations import Mute
-from tests.core.scripted import THROTTLED, Scripted, World, answer, broken, dm
+from tests.core.scripted import THROTTLED, Scripted, World, answer, dm
 
 KEY = ("quota", "https://vendor.example")
 OK = answer()
@@ -98,11 +98,11 @@ def outage(world, pipeline, calls, *, patient=False, timeout=10.0):
 
 
 def test_a_single_verb_raises_what_it_met_when_no_retry_is_left():
-    world = World(*[broken(sent=False)] * 100, random=0.0)
+    world = World(*[answer(THROTTLED)] * 5, random=0.0)
     pipeline = world.pipeline(Quick(), budget=RetryBudget())
     first, second = outage(world, pipeline, 2)
     assert [first.attempts, second.attempts] == [4, 1]
-    assert isinstance(second.error, TransportError)
+    assert isinstance(second.error, RateLimitedError)
     assert second.effect is Effect.NOT_APPLIED
 
 

@@ -140,6 +140,16 @@ def test_a_flow_that_fails_after_something_was_sent_leaves_the_effect_unknown(fl
     assert outcome.attempts == len(world.attempts) == 1
 
 
+@pytest.mark.parametrize("effect", [Effect.APPLIED, Effect.ALREADY])
+def test_a_flow_that_raises_an_error_that_says_it_was_applied_is_a_bug(effect):
+    def flow(*_):
+        yield Call(action="Do")
+        raise ProviderError("odd", effect=effect)
+
+    _, (outcome,) = perform(broken_in(flow=flow), OK)
+    assert bug(outcome).effect is Effect.UNKNOWN
+
+
 def test_a_flow_that_fails_on_a_refusal_is_a_bug():
     def flow(*_):
         try:
