@@ -22,7 +22,7 @@ from convops.errors import (
 )
 from convops.provider import Failure, FailureKind, HttpReply, Reply
 
-_SECONDS = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?")
+_SECONDS = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?(e[0-9]{1,2})?")
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,64}")
 
 _FAILURES: Mapping[FailureKind, type[OperationError]] = {

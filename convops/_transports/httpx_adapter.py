@@ -356,14 +356,7 @@ def _exchange(
     transport: httpx.HTTPTransport, attempt: Attempt, deadline: float, exchange: Exchange | None
 ) -> HttpReply | Failure:
     try:
-        response = transport.handle_request(_request(attempt, deadline))
-        try:
-            body = _Body(response, deadline)
-            for part in response.iter_raw():
-                body.add(part)
-        finally:
-            response.close()
-        return body.reply()
+        return _ask(transport, attempt, deadline)
     except SigningError:
         return Failure(FailureKind.UNSIGNED, sent=False)
     except _RefusedError as error:
@@ -373,6 +366,18 @@ def _exchange(
     except BaseException as error:  # noqa: BLE001 - raised again below, without the library's frames
         caught = _cut(error)
     raise caught
+
+
+def _ask(transport: httpx.HTTPTransport, attempt: Attempt, deadline: float) -> HttpReply:
+    # A frame of its own: what it holds of an answer, which may echo the URL, is cut off with it.
+    response = transport.handle_request(_request(attempt, deadline))
+    try:
+        body = _Body(response, deadline)
+        for part in response.iter_raw():
+            body.add(part)
+    finally:
+        response.close()
+    return body.reply()
 
 
 class AsyncHttpxTransport:
@@ -428,14 +433,7 @@ async def _exchange_async(
 ) -> HttpReply | Failure:
     try:
         async with asyncio.timeout_at(deadline):
-            response = await transport.handle_async_request(_request(attempt, deadline))
-            try:
-                body = _Body(response, deadline)
-                async for part in response.aiter_raw():
-                    body.add(part)
-            finally:
-                await response.aclose()
-            return body.reply()
+            return await _ask_async(transport, attempt, deadline)
     except SigningError:
         return Failure(FailureKind.UNSIGNED, sent=False)
     except _RefusedError as error:
@@ -445,6 +443,17 @@ async def _exchange_async(
     except BaseException as error:  # noqa: BLE001 - raised again below, without the library's frames
         caught = _cut(error)
     raise caught
+
+
+async def _ask_async(transport: httpx.AsyncHTTPTransport, attempt: Attempt, deadline: float) -> HttpReply:
+    response = await transport.handle_async_request(_request(attempt, deadline))
+    try:
+        body = _Body(response, deadline)
+        async for part in response.aiter_raw():
+            body.add(part)
+    finally:
+        await response.aclose()
+    return body.reply()
 
 
 def _ended_cleanly(exchange: Exchange, result: HttpReply | Failure) -> bool:

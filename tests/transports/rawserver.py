@@ -14,7 +14,7 @@ from convops.provider import Failure, HttpRequest
 from convops.testing import Simulator
 
 HOST = "127.0.0.1"
-PATIENCE = 20.0
+PATIENCE = 10.0
 """Seconds after which a test that waits for something has failed."""
 
 

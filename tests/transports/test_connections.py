@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from convops._transports.httpx_adapter import BODY_MAX, CONNECTIONS
 from convops.operations import ClearUnread, Conversation
 from convops.provider import Failure, FailureKind, HttpReply
 from tests.transports.flavours import Probe
@@ -20,6 +19,9 @@ from tests.transports.rawserver import HOST, PATIENCE, answering
 from tests.transports.scripted import OK, Scripted
 
 DM = Conversation.direct(user="alice", peer="bob")
+
+BODY_MAX = 524_288
+CONNECTIONS = 64
 
 CUT_BY_LENGTH = b"HTTP/1.1 200 X\r\ncontent-length: 10\r\n\r\n{}"
 

@@ -7,7 +7,6 @@ import ssl
 
 import pytest
 
-from convops._transports.httpx_adapter import BODY_MAX
 from convops.errors import (
     DeadlineExceededError,
     Effect,
@@ -22,6 +21,8 @@ from tests.transports.rawserver import HOST, answering
 from tests.transports.scripted import OK, Scripted
 
 DM = Conversation.direct(user="alice", peer="bob")
+
+BODY_MAX = 524_288
 
 
 def failed(flavour, origin, **options):
