@@ -14,10 +14,12 @@ from convops._signing import OneShot, Signing
 from convops._steps import Environment, Exchange, Run, Steps, Wait
 from convops.errors import (
     AuthenticationError,
+    ConvopsError,
     DeadlineExceededError,
     Effect,
     MalformedReplyError,
     OperationError,
+    PluginError,
     ProviderUnavailableError,
     RateLimitedError,
     TransportError,
@@ -31,6 +33,17 @@ class Host:
 
     base_url: str
     breaker: Breaker = field(factory=Breaker)
+
+
+@frozen
+class _Tried:
+    """One attempt that was made."""
+
+    call: Call
+    host: Host
+    result: HttpReply | Failure
+    tries: int
+    seconds: float
 
 
 @define(kw_only=True)
@@ -87,11 +100,12 @@ class Caller:
                     self.budget.earn((quota.key, host.base_url), self.environment.monotonic())
                 tries += 1
                 run.tries = max(run.tries, tries)
-                answer = yield from self._attempt(attempt, host, run, deadline, tries)
+                tried, answer = yield from self._attempt(attempt, host, run, deadline, tries)
             except BaseException:
                 host.breaker.abandon(self.environment.monotonic())
                 raise
             if isinstance(answer, Reply):
+                self._report(tried)
                 run.answered(call)
                 return answer
             error = answer
@@ -104,9 +118,14 @@ class Caller:
             elif _was_unreachable(error) and len(unreachable) + 1 < len(self.hosts):
                 unreachable.append(host)
                 wait = None if wait is None else 0.0
-            if wait is None or not self._fits(wait, run) or self._all_closed(wait):
+            key = quota.key, host.base_url
+            wait, scarce = self._granted(wait, key, run)
+            self._report(tried, error, None if wait is None else wait + scarce)
+            if wait is None:
                 raise error
-            yield from self._spend_retry((quota.key, host.base_url), run, error)
+            while scarce:
+                yield Wait(scarce)
+                scarce = self.budget.spend(key, self.environment.monotonic())
             yield Wait(wait)
 
     # --- Whether and where ---
@@ -165,11 +184,12 @@ class Caller:
             pause = error.retry_after if wait is None else wait
             self.pacer.hold(quota.key, now + min(pause or 0.0, self.retry.retry_after_max), now)
 
-    def _spend_retry(self, key: tuple[Any, str], run: Run, error: OperationError) -> Steps[None]:
-        while scarce := self.budget.spend(key, self.environment.monotonic()):
-            if run.deadline is not None:
-                raise error
-            yield Wait(scarce)
+    def _granted(self, wait: float | None, key: tuple[Any, str], run: Run) -> tuple[float | None, float]:
+        """Return the wait if there may be another try, and how long the budget has no retry for it."""
+        if wait is None or not self._fits(wait, run) or self._all_closed(wait):
+            return None, 0.0
+        scarce = self.budget.spend(key, self.environment.monotonic())
+        return None if scarce and run.deadline is not None else wait, scarce
 
     def _fits(self, wait: float, run: Run) -> bool:
         return run.deadline is None or self.environment.monotonic() + wait < run.deadline
@@ -178,7 +198,7 @@ class Caller:
 
     def _attempt(
         self, attempt: OneShot, host: Host, run: Run, deadline: float, tries: int
-    ) -> Steps[Reply | OperationError]:
+    ) -> Steps[tuple[_Tried, Reply | OperationError]]:
         call = attempt.call
         run.request_id = None
         started = self.environment.monotonic()
@@ -187,16 +207,31 @@ class Caller:
             run.sent = True
         if attempt.defect is not None:
             raise self.blame.bug(f"the signer raised {attempt.defect}", run)
-        answer = self._judge(call, result, run)
+        now = self.environment.monotonic()
+        tried = _Tried(call, host, result, tries, now - started)
+        try:
+            answer = self._judge(call, result, run)
+        except PluginError as bug:
+            self._report(tried, bug)
+            raise
         error = None
         if isinstance(answer, OperationError):
             # A question changes nothing, whatever became of it.
             effect = answer.effect if call.writes else Effect.NOT_APPLIED
             error = answer.with_facts(attempts=tries, effect=effect)
-        now = self.environment.monotonic()
         host.breaker.note(error, now, self.environment.random())
-        self.reporter.attempt(call, result, error, tries, now - started)
-        return error or answer
+        return tried, error or answer
+
+    def _report(self, tried: _Tried, error: ConvopsError | None = None, wait: float | None = None) -> None:
+        self.reporter.attempt(
+            tried.call,
+            tried.host.base_url,
+            tried.result,
+            error,
+            tries=tried.tries,
+            seconds=tried.seconds,
+            wait=wait,
+        )
 
     def _judge(self, call: Call, result: HttpReply | Failure, run: Run) -> Reply | OperationError:
         if isinstance(result, Failure):

@@ -24,6 +24,8 @@ ATTEMPTS = 4
 _PACER = Pacer()
 _BUDGET = RetryBudget()
 # The slots and retries of this process, shared by all its clients.
+_ID_KEY = REAL.nonce() + REAL.nonce()
+# What ids in events are hashed with: nobody can guess them from a log, and the process stays consistent.
 
 
 class ClientOptions(TypedDict, total=False):
@@ -36,7 +38,8 @@ class ClientOptions(TypedDict, total=False):
         transport: the name of an adapter (`"httpx"`), an adapter, or one of httpx's own transports.
         proxy: the URL of an HTTP proxy.
         verify: the path of a CA bundle, or an `ssl.SSLContext` that verifies.
-        observer: called with an `Event` for each attempt and each outcome.
+        observer: called with an `Event` for each attempt and each outcome; what it raises is logged.
+        observe_ids: whether events name conversations in plain, in the log too; False, which hashes them.
     """
 
     timeout: float
@@ -46,6 +49,7 @@ class ClientOptions(TypedDict, total=False):
     proxy: str | Secret | None
     verify: str | ssl.SSLContext | None
     observer: Observer | None
+    observe_ids: bool
 
 
 def connect(provider: str, **settings: Any) -> Client:
@@ -140,6 +144,9 @@ def _prepared(account: Account, options: dict[str, object]) -> tuple[Pipeline, T
     observer: Any = options.get("observer")
     if not callable(observer) and observer is not None:
         raise ConfigError("observer must be callable")
+    observe_ids = options.get("observe_ids", False)
+    if not isinstance(observe_ids, bool):
+        raise ConfigError(f"observe_ids must be True or False, not {type(observe_ids).__name__}")
     proxy = options.get("proxy")
     if not isinstance(proxy, Secret | None):
         given = proxy.kind if isinstance(proxy, Unusable) else type(proxy).__name__
@@ -153,6 +160,8 @@ def _prepared(account: Account, options: dict[str, object]) -> tuple[Pipeline, T
         retry=Retry(attempts=attempts),
         pace=None if pace is None else positive("pace", pace, most=math.inf),
         observer=observer,
+        observe_ids=observe_ids,
+        id_key=_ID_KEY,
     )
     transports = TransportOptions(
         transport=_shown(options.get("transport")), proxy=proxy, verify=_shown(options.get("verify"))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import time
 from collections.abc import Callable
 from random import SystemRandom
 
+from convops._locks import renew_locks
 from convops._schedule import Batch, Schedule
 from convops._steps import Environment, Steps, T, Wait
 from convops.operations import Outcome
@@ -18,6 +20,9 @@ REAL = Environment(
     random=SystemRandom().random,
     nonce=lambda: secrets.token_bytes(8),
 )
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=renew_locks)
 
 Perform = Callable[[Batch], Steps[list[Outcome]]]
 

@@ -10,6 +10,8 @@ from typing import Any, NoReturn
 from convops.errors import MalformedReplyError
 
 DEPTH_MAX = 32
+CONTAINERS_MAX = 20_000
+"""Objects and lists in one answer: each takes a hundred times the memory of its two bytes."""
 
 
 def read_document(body: bytes) -> Mapping[str, Any]:
@@ -17,8 +19,10 @@ def read_document(body: bytes) -> Mapping[str, Any]:
 
     Raises:
         MalformedReplyError: no UTF-8, no JSON, no object; a duplicate key, NaN or infinity, a lone
-            surrogate, or nesting deeper than 32.
+            surrogate, nesting deeper than 32, or more than 20,000 objects and lists.
     """
+    if body.count(b"{") + body.count(b"[") > CONTAINERS_MAX:
+        raise MalformedReplyError(f"the answer holds more than {CONTAINERS_MAX} objects and lists")
     try:
         document = json.loads(
             body.decode(),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import threading
 import time
 from collections.abc import Callable, Hashable, Sequence
 
 from attrs import evolve, frozen
 
+from convops._locks import Lock
 from convops._states import ConversationState
 from convops.errors import Effect, OperationError
 from convops.operations import (
@@ -68,7 +68,7 @@ class MemoryStore:
 
     def __init__(self, *, now: Callable[[], float] = time.time) -> None:
         self._now = now
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._entries: dict[Conversation, _Entry] = {}
 
     def receive(self, conversation: Conversation, count: int = 1) -> None:

@@ -50,6 +50,8 @@ class Pipeline:
         budget: retries, shared by the process.
         pace: calls per second for each of the account's quotas; None follows the vendor's documents.
         observer: told of each attempt and each outcome.
+        observe_ids: whether it is told the conversations in plain.
+        id_key: what they are hashed with otherwise, random for each process.
     """
 
     provider: AnyProvider
@@ -60,13 +62,15 @@ class Pipeline:
     budget: RetryBudget = field(factory=RetryBudget)
     pace: float | None = None
     observer: Observer | None = None
+    observe_ids: bool = False
+    id_key: bytes = b""
     _blame: Blame = field(init=False)
     _reporter: Reporter = field(init=False)
     _caller: Caller = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._blame = Blame(self.provider.name)
-        self._reporter = Reporter(self.provider.name, self.observer)
+        self._reporter = Reporter(self.provider.name, self.observer, self.observe_ids, self.id_key)
         signer = self._blame.made(lambda: self.provider.signer(self.account))
         with self._blame.plugin("origins"):
             hosts = tuple(Host(base_url) for base_url in self.provider.origins(self.account))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import heapq
-import threading
 from collections.abc import Hashable
 
 from attrs import define, field, frozen
 
+from convops._locks import Lock
 from convops.errors import (
     DeadlineExceededError,
     OperationError,
@@ -80,7 +80,7 @@ class RetryBudget:
     reserve = 3.0
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._saved: dict[Hashable, tuple[float, float]] = {}
 
     def earn(self, key: Hashable, now: float) -> None:
@@ -142,7 +142,7 @@ class Pacer:
     _STRETCH = 1 + 1e-5
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._lanes: dict[Hashable, _Lane] = {}
         self._lanes_max = KEPT
 
@@ -206,7 +206,7 @@ class Breaker:
         self._failures_max = failures_max
         self._first_pause = first_pause
         self._pause_max = pause_max
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._failures = 0
         self._pauses = 0
         self._open_until: float | None = None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC
 from urllib.parse import urlsplit
 
+from convops._locks import Lock
 from convops.provider import Call, Credentials, Signer, SigningError, Ticket
 
 
@@ -28,7 +28,7 @@ class Signing:
         self._offset = 0.0
         self._nonce = nonce
         self._ticket: Ticket | None = None
-        self._renewal = threading.Lock()
+        self._renewal = Lock()
 
     def attempt(self, call: Call, base_url: str) -> OneShot:
         """Return one try of a call."""
@@ -59,14 +59,14 @@ class Signing:
             return ticket
         usable = ticket is not None and now < ticket.expires_at
         # Whoever has no usable ticket waits for the one who renews it; the rest go on.
-        if not self._renewal.acquire(blocking=not usable):
+        if not self._renewal.try_enter(wait=not usable):
             return ticket
         try:
             if self._ticket is ticket or self._ticket is None:
                 self._ticket = self._signer.issue(now)
             return self._ticket
         finally:
-            self._renewal.release()
+            self._renewal.leave()
 
 
 def parse_http_date(text: str | None) -> float | None:

@@ -23,6 +23,7 @@ INTERRUPTED = 130
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "demo": ("_demo:demo", "See the same script run through every simulated vendor."),
     "providers": ("_providers:providers", "List the installed providers."),
+    "doctor": ("_doctor:doctor", "Check an account: network, clock, credentials, usable operations."),
     "matrix": ("_matrix:matrix", "Show what each provider can do, and what differs."),
     "clear-unread": ("_verbs:clear_unread", "Set a conversation's unread count to zero."),
     "mark-read": ("_verbs:mark_read", "Mark a conversation's messages as read."),

@@ -22,6 +22,7 @@ import certifi
 import httpcore
 import httpx
 
+from convops._locks import Lock
 from convops._transports import TransportOptions
 from convops._transports.sockets import (
     AsyncWire,
@@ -255,7 +256,7 @@ class Shards(Generic[Shard]):
 
     def __init__(self, make: Callable[[], Shard]) -> None:
         self._make = make
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._idle: dict[str, list[tuple[Shard, float]]] = {}
         self._closed = False
 

@@ -95,8 +95,13 @@ class Resolver:
         with self._lock:
             lookup = self._running.get((host, port))
             if lookup is None:
-                lookup = self._running[host, port] = Lookup()
-                threading.Thread(target=self._run, args=(lookup, host, port), daemon=True).start()
+                lookup = Lookup()
+                # Started before it is noted: there may be no thread to be had.
+                try:
+                    threading.Thread(target=self._run, args=(lookup, host, port), daemon=True).start()
+                except RuntimeError as error:
+                    raise NotResolvedError(str(error)) from None
+                self._running[host, port] = lookup
             if wake is not None:
                 lookup.waiters.append(wake)
             return lookup
@@ -115,7 +120,8 @@ class Resolver:
 
 
 _RESOLVER = Resolver()
-os.register_at_fork(after_in_child=_RESOLVER.forget)
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_RESOLVER.forget)
 
 
 def _literal(host: str, port: int) -> list[Address]:

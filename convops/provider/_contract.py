@@ -134,6 +134,13 @@ class Provider(ABC, Generic[A]):
         """Return what operations must have in common to share a call; None keeps it alone."""
         return None
 
+    def probe(self, account: A) -> Call | None:
+        """Return a call that changes nothing and that the vendor answers only with good credentials.
+
+        It need not succeed: what it asks about may not exist. None where there is no such call.
+        """
+        return None
+
     def transport(self, account: A) -> Transport | None:
         """Return the adapter of a vendor that is not spoken to by HTTP."""
         return None

@@ -51,6 +51,8 @@ SET_MEMBER = "group_open_http_svc/modify_group_member_info"
 RESET_UNREAD = "group_open_http_svc/set_unread_msg_num"
 READ_GROUP = "group_open_http_svc/get_group_info"
 
+PROBE_GROUP = "convops-doctor"
+
 RATE = 200.0
 """Calls a second for each SDKAppID and command: the figure on every command's page."""
 ID_BYTES = 32
@@ -168,6 +170,10 @@ class Tencent(Provider[TencentAccount]):
             return MalformedReplyError("ActionStatus says failure and ErrorCode says success")
         return None
 
+    def probe(self, account: TencentAccount) -> Call:
+        # A group that does not exist is told for itself inside an answer that says OK (GROUP_PAGE).
+        return _group_question(PROBE_GROUP)
+
     def flow(self, account: TencentAccount, operations: Sequence[Operation]) -> Flow:
         (operation,) = operations
         conversation = operation.conversation
@@ -216,11 +222,7 @@ def _mute_group(operation: Mute) -> Flow:
 
 
 def _reset_group_unread(conversation: Conversation) -> Flow:
-    question = {
-        "GroupIdList": [conversation.other],
-        "ResponseFilter": {"GroupBaseInfoFilter": ["Type"]},
-    }
-    reply = yield _call(READ_GROUP, question, writes=False)
+    reply = yield _group_question(conversation.other)
     if _group_type(reply) in WITHOUT_UNREAD:
         raise UnsupportedOperationError(
             "groups of this type keep no unread count", support=_lacking(NO_UNREAD_TYPES)
@@ -228,6 +230,11 @@ def _reset_group_unread(conversation: Conversation) -> Flow:
     body = {"GroupId": conversation.other, "Member_Account": conversation.user, "UnreadMsgNum": 0}
     yield _call(RESET_UNREAD, body)
     return [APPLIED]
+
+
+def _group_question(group: str) -> Call:
+    question = {"GroupIdList": [group], "ResponseFilter": {"GroupBaseInfoFilter": ["Type"]}}
+    return _call(READ_GROUP, question, writes=False)
 
 
 def _group_type(reply: Reply) -> str:

@@ -46,6 +46,8 @@ RATE = 20.0
 CLEAR = "ClearConversationUnread"
 SILENCE = "SilenceConvNotification"
 SILENCE_BATCH = 10
+QUERY = "QueryConversationList"
+PROBE_USER = "convops-doctor"
 CONV_TYPES = {ConversationKind.DIRECT: 0, ConversationKind.GROUP: 2}
 
 LATEST_ONLY = Caveat(
@@ -138,6 +140,12 @@ class Zego(Provider[ZegoAccount]):
         if code == 0 or code in ALREADY_SO or (call.action == SILENCE and _failed_items(reply)):
             return None
         return error_for(CODES, code)
+
+    def probe(self, account: ZegoAccount) -> Call:
+        # Reads one row at most. For a user nobody registered the answer is 660500002, which is given
+        # only once the signature was accepted.
+        body = {"FromUserId": PROBE_USER, "Limit": 1}
+        return Call(action=QUERY, query={"Action": QUERY}, body=body, writes=False)
 
     def flow(self, account: ZegoAccount, operations: Sequence[Operation]) -> Flow:
         first = operations[0]

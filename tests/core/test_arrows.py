@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 
 # Section 4 of the design, with the rooms that were added since; lower rows first, left to right.
 ROWS = [
-    ["support", "secret", "errors", "operations", "_states"],
+    ["support", "secret", "errors", "operations", "_locks", "_states"],
     ["provider", "_policy", "_hookspecs", "_signing", "_events"],
     ["_guard", "_replies", "_steps", "_blame", "_calls", "_schedule", "_pipeline"],
     ["_transports"],

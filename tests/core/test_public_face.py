@@ -226,6 +226,7 @@ def test_the_options_of_a_client_are_those_of_the_design():
         "proxy",
         "verify",
         "observer",
+        "observe_ids",
     }
 
 
