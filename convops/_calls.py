@@ -237,6 +237,7 @@ class Caller:
         if isinstance(result, Failure):
             return failure_error(result)
         try:
+            self.signing.learn(result.headers.get("date"))
             reply = read_reply(result)
             with self.blame.plugin("read", run):
                 run.request_id = clean_request_id(self.provider.request_id(reply))
@@ -246,7 +247,7 @@ class Caller:
         except MalformedReplyError as malformed:
             return malformed
         if isinstance(refusal, AuthenticationError) and refusal.expired:
-            self.signing.start_afresh(reply.headers.get("date"))
+            self.signing.start_afresh()
         return refusal or status_error(reply, now=self.environment.time()) or reply
 
 

@@ -11,7 +11,8 @@ from attrs import frozen
 
 from convops._drivers import run, run_all, run_all_async, run_async
 from convops._pipeline import Pipeline
-from convops._schedule import Schedule
+from convops._schedule import Batch, Schedule
+from convops._steps import Steps
 from convops.errors import ClosedError, ConfigError, ConvopsError, Effect, OperationError, PluginError
 from convops.operations import (
     ClearUnread,
@@ -141,7 +142,7 @@ class BaseClient:
         Refused operations come first.
         """
         self._check_open()
-        accepted, refused = self._accept(operations)
+        accepted, refused, _ = self._accept(operations)
         planned = [
             PlannedBatch(operations=(outcome.operation,), error=outcome.error) for outcome in refused.values()
         ]
@@ -152,19 +153,35 @@ class BaseClient:
             schedule.finish(batch)
         return planned
 
-    def _accept(self, operations: Iterable[Operation]) -> tuple[list[Operation | None], dict[int, Outcome]]:
+    def _accept(
+        self, operations: Iterable[Operation]
+    ) -> tuple[list[Operation | None], dict[int, Outcome], set[int]]:
         accepted: list[Operation | None] = []
         refused: dict[int, Outcome] = {}
+        stamped: set[int] = set()
         for index, operation in enumerate(operations):
             try:
                 accepted.append(self._pipeline.accept(operation))
+                if operation.at is None:
+                    stamped.add(index)
             except (OperationError, PluginError) as error:
                 accepted.append(None)
                 refused[index] = Outcome(operation=operation, effect=Effect.NOT_APPLIED, error=error)
-        return accepted, refused
+        return accepted, refused, stamped
 
     def _schedule(self, accepted: Sequence[Operation | None]) -> Schedule:
         return Schedule(accepted, batch_key=self._pipeline.batch_key, batch_max=self._pipeline.batch_max)
+
+    def _perform(self, batch: Batch, stamped: set[int], seconds: float) -> Steps[list[Outcome]]:
+        ours = [place for place, index in enumerate(batch.indexes) if index in stamped]
+        return self._pipeline.perform(batch.operations, timeout=seconds, patient=True, stamped=ours)
+
+    def _perform_one(self, operation: Operation, timeout: float | None) -> Steps[list[Outcome]]:
+        self._check_open()
+        seconds = self._seconds(timeout)
+        accepted = self._pipeline.accept(operation)
+        stamped = (0,) if operation.at is None else ()
+        return self._pipeline.perform([accepted], timeout=seconds, stamped=stamped)
 
     def _check_open(self) -> None:
         if self._closed:
@@ -225,20 +242,17 @@ class Client(BaseClient):
         """
         self._check_open()
         seconds = self._seconds(timeout)
-        accepted, outcomes = self._accept(operations)
+        accepted, outcomes, stamped = self._accept(operations)
         schedule = self._schedule(accepted)
         outcomes |= run_all(
             schedule,
-            lambda batch: self._pipeline.perform(batch.operations, timeout=seconds, patient=True),
+            lambda batch: self._perform(batch, stamped, seconds),
             self._transport,
         )
         return [outcomes[index] for index in range(len(accepted))]
 
     def _do(self, operation: Operation, timeout: float | None) -> Outcome:
-        self._check_open()
-        seconds = self._seconds(timeout)
-        accepted = self._pipeline.accept(operation)
-        return successful(run(self._pipeline.perform([accepted], timeout=seconds), self._transport)[0])
+        return successful(run(self._perform_one(operation, timeout), self._transport)[0])
 
     def close(self) -> None:
         """Close the connections; closing twice is no error."""
@@ -295,21 +309,17 @@ class AsyncClient(BaseClient):
         """Perform any number of operations with several vendor calls in flight; else as `Client.apply`."""
         self._check_open()
         seconds = self._seconds(timeout)
-        accepted, outcomes = self._accept(operations)
+        accepted, outcomes, stamped = self._accept(operations)
         schedule = self._schedule(accepted)
         outcomes |= await run_all_async(
             schedule,
-            lambda batch: self._pipeline.perform(batch.operations, timeout=seconds, patient=True),
+            lambda batch: self._perform(batch, stamped, seconds),
             self._transport,
         )
         return [outcomes[index] for index in range(len(accepted))]
 
     async def _do(self, operation: Operation, timeout: float | None) -> Outcome:
-        self._check_open()
-        seconds = self._seconds(timeout)
-        accepted = self._pipeline.accept(operation)
-        steps = self._pipeline.perform([accepted], timeout=seconds)
-        return successful((await run_async(steps, self._transport))[0])
+        return successful((await run_async(self._perform_one(operation, timeout), self._transport))[0])
 
     async def aclose(self) -> None:
         """Close the connections; closing twice is no error."""

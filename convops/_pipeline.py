@@ -5,7 +5,7 @@ They yield `Exchange` and `Wait`; a driver performs those and sends the results 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Hashable, Sequence
+from collections.abc import Collection, Generator, Hashable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -66,6 +66,7 @@ class Pipeline:
     id_key: bytes = b""
     _blame: Blame = field(init=False)
     _reporter: Reporter = field(init=False)
+    _signing: Signing = field(init=False)
     _caller: Caller = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -76,11 +77,12 @@ class Pipeline:
             hosts = tuple(Host(base_url) for base_url in self.provider.origins(self.account))
         if not hosts:
             raise self._blame.bug("origins gave nothing")
+        self._signing = Signing(signer, now=self.environment.time, nonce=self.environment.nonce)
         self._caller = Caller(
             provider=self.provider,
             account=self.account,
             hosts=hosts,
-            signing=Signing(signer, now=self.environment.time, nonce=self.environment.nonce),
+            signing=self._signing,
             environment=self.environment,
             pacer=self.pacer,
             budget=self.budget,
@@ -122,7 +124,7 @@ class Pipeline:
         raise refusal
 
     def _accept(self, operation: Operation) -> Operation:
-        now = datetime.fromtimestamp(self.environment.time(), UTC)
+        now = datetime.fromtimestamp(self._signing.now(), UTC)
         up_to = operation.up_to if isinstance(operation, MarkRead) else None
         for name, moment in (("up_to", up_to), ("at", operation.at)):
             if moment is not None and moment > now + CLOCK_TOLERANCE:
@@ -174,7 +176,12 @@ class Pipeline:
     # --- One batch ---
 
     def perform(
-        self, operations: Sequence[Operation], *, timeout: float, patient: bool = False
+        self,
+        operations: Sequence[Operation],
+        *,
+        timeout: float,
+        patient: bool = False,
+        stamped: Collection[int] = (),
     ) -> Steps[list[Outcome]]:
         """Perform a batch of accepted operations; return one outcome for each, in order.
 
@@ -182,7 +189,10 @@ class Pipeline:
             operations: accepted by `accept`, and alike in `batch_key`.
             timeout: seconds for everything.
             patient: give each attempt that time from its slot on instead, however far off that is.
+            stamped: places of operations whose time `accept` set, by a clock that may prove slow.
         """
+        operations = list(operations)
+        believed = self._signing.offset
         started = self.environment.monotonic()
         run = Run(timeout=timeout, deadline=None if patient else started + timeout)
         outcomes: dict[int, Outcome] = {}
@@ -201,6 +211,12 @@ class Pipeline:
                 wait = self._wait_before_round(verdict, run)
                 if wait is not None:
                     waits[index] = wait
+            slow, believed = self._signing.offset - believed, self._signing.offset
+            if slow > 0:
+                # "Until now" was said by a clock that the answer proves slow: say it again.
+                for index in self._stale(left, outcomes, stamped, operations):
+                    operations[index] = _later(operations[index], slow)
+                    waits.setdefault(index, 0.0)
             left = list(waits)
             if left:
                 yield Wait(max(waits.values()))
@@ -257,6 +273,22 @@ class Pipeline:
                 return verdicts
         return self._blame.checked("flow", call, Call, run)
 
+    def _stale(
+        self,
+        left: Sequence[int],
+        outcomes: Mapping[int, Outcome],
+        stamped: Collection[int],
+        operations: Sequence[Operation],
+    ) -> list[int]:
+        return [
+            index
+            for index in left
+            if index in stamped
+            and outcomes[index].error is None
+            and self.support(type(operations[index]), operations[index].conversation.kind).time_pinned
+            and getattr(operations[index], "up_to", None) is None
+        ]
+
     def _wait_before_round(self, verdict: Verdict, run: Run) -> float | None:
         # Only what failed by itself inside an answered call; a call that failed was repeated already.
         if verdict.error is None or run.gave_up:
@@ -289,3 +321,8 @@ class Pipeline:
 
     def _named(self, error: OperationError, operation: Operation, **facts: Any) -> OperationError:
         return error.with_facts(provider=self.provider.name, operation=operation.name, **facts)
+
+
+def _later(operation: Operation, seconds: float) -> Operation:
+    at = operation.at
+    return operation if at is None else attrs.evolve(operation, at=at + timedelta(seconds=seconds))

@@ -77,9 +77,9 @@ def status_error(reply: Reply, *, now: float) -> OperationError | None:
         now: Unix seconds, for a `Retry-After` that names a date.
     """
     status = reply.status
-    if 200 <= status < 300:  # noqa: PLR2004 - HTTP success
+    if reply.is_success:
         return None
-    if status < 400:  # noqa: PLR2004 - 1xx and 3xx: no vendor documents one, and none is followed
+    if status < 400:  # noqa: PLR2004 - an interim or partial answer, or a redirect
         return MalformedReplyError(f"the vendor answered HTTP {status}, which is not followed")
     unmapped = ProviderUnavailableError if status >= 500 else ProviderError  # noqa: PLR2004
     kind = _STATUSES.get(status, unmapped)

@@ -9,6 +9,10 @@ from urllib.parse import urlsplit
 from convops._locks import Lock
 from convops.provider import Call, Credentials, Signer, SigningError, Ticket
 
+CLOCK_NOISE = 3.0
+"""Seconds by which a `Date` header may differ from this machine's clock without meaning anything: it is cut
+to a second, and travelled."""
+
 
 class Signing:
     """Signs the attempts of one account, and keeps its ticket.
@@ -26,6 +30,7 @@ class Signing:
         self._signer = signer
         self._clock = now
         self._offset = 0.0
+        self._date: str | None = None
         self._nonce = nonce
         self._ticket: Ticket | None = None
         self._renewal = Lock()
@@ -34,23 +39,36 @@ class Signing:
         """Return one try of a call."""
         return OneShot(call, base_url, self)
 
-    def start_afresh(self, date: str | None) -> None:
-        """Drop the ticket and correct the clock, for the vendor calls a fresh signature expired.
+    @property
+    def offset(self) -> float:
+        """Seconds the vendor's clock is ahead of this machine's, as far as its answers told."""
+        return self._offset
+
+    def learn(self, date: str | None) -> None:
+        """Compare the clocks.
 
         Args:
-            date: the `Date` header of that answer, which tells the vendor's time.
+            date: the `Date` header of an answer, which tells the vendor's time in whole seconds.
         """
-        self._ticket = None
+        if date == self._date:
+            return
+        self._date = date
         moment = parse_http_date(date)
         if moment is not None:
-            self._offset = moment - self._clock()
+            offset = moment + 0.5 - self._clock()
+            self._offset = offset if abs(offset) > CLOCK_NOISE else 0.0
 
-    def _now(self) -> float:
+    def start_afresh(self) -> None:
+        """Drop the ticket: the vendor calls it expired."""
+        self._ticket = None
+
+    def now(self) -> float:
+        """Return the vendor's time, in Unix seconds, as far as it is known."""
         return self._clock() + self._offset
 
     def credentials(self, call: Call) -> Credentials:
         """Return the credentials for sending `call` now."""
-        now = self._now()
+        now = self.now()
         return self._signer.sign(call, now=now, nonce=self._nonce(), ticket=self._valid_ticket(now))
 
     def _valid_ticket(self, now: float) -> Ticket | None:

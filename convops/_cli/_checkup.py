@@ -68,7 +68,7 @@ def examine(
         origins = tuple(provider.origins(settings))
     with blame.plugin("transport"):
         own = provider.transport(settings)
-    context = context or ssl.create_default_context(cafile=certifi.where())
+    context = context or _certifi_context()
     reachable = list(origins)
     if own is not None:
         for name in ("name resolution", "TLS"):
@@ -80,6 +80,14 @@ def examine(
                     reachable.remove(origin)
                 yield check if place == 0 else _of_backup(check)
     yield from _Asking(account, environment, blame, context, own).checks(reachable)
+
+
+def _certifi_context() -> ssl.SSLContext:
+    # As the adapter's own: `create_default_context` would ask the environment for a key log.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_verify_locations(cafile=certifi.where())
+    return context
 
 
 def _of_backup(check: Check) -> Check:

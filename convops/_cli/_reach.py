@@ -45,7 +45,7 @@ class Check:
 
 
 def way_to(origin: str, context: ssl.SSLContext, now: float) -> Iterator[Check]:
-    """Check a host's name, then its certificate; the second only where the first is found.
+    """Check a host's name, then its certificate; the second only where the first has an address.
 
     Args:
         origin: the host's base URL.
@@ -58,8 +58,8 @@ def way_to(origin: str, context: ssl.SSLContext, now: float) -> Iterator[Check]:
     name = _resolution(host, port)
     yield name
     if name.status == FAIL:
-        return
-    if parts.scheme == "http":
+        yield Check("TLS", WARN, f"{host}:{port}: not checked", "Mend first what failed above")
+    elif parts.scheme == "http":
         yield Check("TLS", GOOD, f"{host}:{port}: not used, as base_url is http on a loopback address")
     else:
         yield _handshake(host, port, context, now)

@@ -70,6 +70,11 @@ class Reply:
     headers: Mapping[str, str]
     document: Mapping[str, Any]
 
+    @property
+    def is_success(self) -> bool:
+        """Whether HTTP says success; a partial answer, which nobody asks for, is none."""
+        return 200 <= self.status < 300 and self.status != 206  # noqa: PLR2004 - HTTP's numbers
+
 
 @frozen
 class HttpRequest:

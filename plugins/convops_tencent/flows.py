@@ -160,7 +160,7 @@ class Tencent(Provider[TencentAccount]):
 
     def read(self, call: Call, reply: Reply) -> OperationError | None:
         # The vendor answers 200 for refusals; the verdict is in the body.
-        if reply.status != 200:  # noqa: PLR2004 - HTTP OK
+        if not reply.is_success:
             return None
         code = member(reply.document, "ErrorCode", int)
         status = member(reply.document, "ActionStatus", str)

@@ -134,7 +134,7 @@ class Zego(Provider[ZegoAccount]):
         return reply.document.get("RequestId")
 
     def read(self, call: Call, reply: Reply) -> OperationError | None:
-        if reply.status != 200:  # noqa: PLR2004 - HTTP OK, the only status the vendor documents
+        if not reply.is_success:
             return None
         code = member(reply.document, "Code", int)
         if code == 0 or code in ALREADY_SO or (call.action == SILENCE and _failed_items(reply)):
