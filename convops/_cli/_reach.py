@@ -67,7 +67,7 @@ def way_to(origin: str, context: ssl.SSLContext, now: float) -> Iterator[Check]:
 
 def _resolution(host: str, port: int) -> Check:
     # httpcore loads slowly, and only whoever sends needs it.
-    from convops._transports.sockets import Resolver  # noqa: PLC0415
+    from convops._transports.resolver import Resolver  # noqa: PLC0415
 
     lookup = Resolver().start(host, port)
     if not lookup.done.wait(CONNECT_SECONDS):

@@ -9,18 +9,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import ipaddress
-import os
 import selectors
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import httpcore
-from attrs import define, field
+
+from convops._transports.resolver import RESOLVER, Address, literal_address
 
 RECEIVE = 64 * 1024
 """How much is taken from a socket at once, in bytes."""
@@ -30,13 +28,6 @@ RECEIVED_MAX = 1024 * 1024
 
 T = TypeVar("T")
 
-Address = tuple[int, tuple[Any, ...]]
-"""An address family, and what `socket.connect` takes."""
-
-
-class NotResolvedError(httpcore.ConnectError):
-    """The host name has no address."""
-
 
 class TooMuchError(httpcore.ReadError):
     """More arrived than any answer may hold."""
@@ -44,92 +35,6 @@ class TooMuchError(httpcore.ReadError):
 
 class HandshakeError(httpcore.ConnectError):
     """TLS could not be agreed on."""
-
-
-# --- Names ------------------------------------------------------------------------------------------
-
-
-@define(eq=False)
-class Lookup:
-    """A name being resolved.
-
-    Attributes:
-        done: set when the resolver came back.
-        addresses: what it found.
-        error: why it found nothing.
-    """
-
-    done: threading.Event = field(factory=threading.Event)
-    addresses: list[Address] = field(factory=list)
-    error: OSError | UnicodeError | None = None
-    waiters: list[Callable[[], object]] = field(factory=list)
-
-    def result(self) -> list[Address]:
-        """Return the addresses.
-
-        Raises:
-            NotResolvedError: it found nothing.
-        """
-        if self.error is not None:
-            raise NotResolvedError(str(self.error))
-        return self.addresses
-
-
-class Resolver:
-    """Resolves names in threads of their own, for nothing can interrupt a resolver.
-
-    However many ask for a name at once, one thread resolves it. The threads are daemons: one that
-    hangs keeps no process and no event loop from ending.
-    """
-
-    def __init__(self) -> None:
-        self.forget()
-
-    def forget(self) -> None:
-        """Drop all that is under way; after a fork its threads stayed behind in the parent."""
-        self._lock = threading.Lock()
-        self._running: dict[tuple[str, int], Lookup] = {}
-
-    def start(self, host: str, port: int, wake: Callable[[], object] | None = None) -> Lookup:
-        """Return the lookup of a name, which calls `wake` when it is done."""
-        with self._lock:
-            lookup = self._running.get((host, port))
-            if lookup is None:
-                lookup = Lookup()
-                # Started before it is noted: there may be no thread to be had.
-                try:
-                    threading.Thread(target=self._run, args=(lookup, host, port), daemon=True).start()
-                except RuntimeError as error:
-                    raise NotResolvedError(str(error)) from None
-                self._running[host, port] = lookup
-            if wake is not None:
-                lookup.waiters.append(wake)
-            return lookup
-
-    def _run(self, lookup: Lookup, host: str, port: int) -> None:
-        try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            lookup.addresses = [(family, address) for family, _, _, _, address in found]
-        except (OSError, UnicodeError) as error:
-            lookup.error = error
-        with self._lock:
-            self._running.pop((host, port), None)
-        lookup.done.set()
-        for wake in lookup.waiters:
-            wake()
-
-
-_RESOLVER = Resolver()
-if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
-    os.register_at_fork(after_in_child=_RESOLVER.forget)
-
-
-def _literal(host: str, port: int) -> list[Address]:
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return []
-    return [(socket.AF_INET if isinstance(address, ipaddress.IPv4Address) else socket.AF_INET6, (host, port))]
 
 
 # --- One exchange -----------------------------------------------------------------------------------
@@ -227,7 +132,7 @@ class Wire(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         """Return a connection to the first address that answers."""
-        addresses = _literal(host, port) or self._resolve(host, port)
+        addresses = literal_address(host, port) or self._resolve(host, port)
         error: OSError = OSError("the name has no address")
         for place, (family, address) in enumerate(addresses):
             # One address that swallows packets must leave time for the rest.
@@ -250,7 +155,7 @@ class Wire(httpcore.NetworkBackend):
         raise kind(str(error)) from error
 
     def _resolve(self, host: str, port: int) -> list[Address]:
-        lookup = _RESOLVER.start(host, port)
+        lookup = RESOLVER.start(host, port)
         if not lookup.done.wait(self.exchange.left()):
             raise httpcore.ConnectTimeout("the name was not resolved in time")
         return lookup.result()
@@ -339,7 +244,7 @@ class AsyncWire(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         """Return a connection to the first address that answers."""
-        addresses = _literal(host, port) or await _resolved(host, port)
+        addresses = literal_address(host, port) or await _resolved(host, port)
         error: OSError = OSError("the name has no address")
         for place, (family, address) in enumerate(addresses):
             connection = socket.socket(family, socket.SOCK_STREAM)
@@ -368,7 +273,7 @@ async def _resolved(host: str, port: int) -> list[Address]:
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(done.set)
 
-    lookup = _RESOLVER.start(host, port, wake)
+    lookup = RESOLVER.start(host, port, wake)
     await done.wait()
     return lookup.result()
 

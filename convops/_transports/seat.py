@@ -1,0 +1,56 @@
+"""The signing seat in httpx: its last public point is `url.raw_path`, then `headers.raw`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+import httpx
+
+from convops.provider import Attempt
+
+
+class _SignedURL(httpx.URL):
+    """Shows the unsigned URL, and spells the signed target when the request is written."""
+
+    def __init__(self, attempt: Attempt) -> None:
+        super().__init__(attempt.origin + attempt.target)
+        self._attempt = attempt
+        self.credential_headers: Mapping[str, str] = {}
+
+    @property
+    def raw_path(self) -> bytes:
+        target, self.credential_headers = self._attempt.sign()
+        return target.encode("ascii")
+
+
+class _SignedHeaders(httpx.Headers):
+    """Shows the unsigned headers, and spells the credentials when the request is written."""
+
+    def __init__(self, headers: httpx.Headers, url: _SignedURL) -> None:
+        super().__init__(headers)
+        self._url = url
+
+    @property
+    def raw(self) -> list[tuple[bytes, bytes]]:
+        signed, self._url.credential_headers = self._url.credential_headers, {}
+        return [*super().raw, *((name.encode(), value.encode()) for name, value in signed.items())]
+
+
+def unsigned_request(attempt: Attempt, deadline: float) -> httpx.Request:
+    """Return a request that shows nothing secret, and signs itself as httpx writes it."""
+    seconds = max(0.001, deadline - time.monotonic())
+    headers = {"accept": "application/json", "accept-encoding": "identity", "user-agent": "convops"}
+    if attempt.content:
+        headers["content-type"] = "application/json"
+    request = httpx.Request(
+        attempt.call.method,
+        attempt.origin,
+        headers=headers,
+        content=attempt.content or None,
+        extensions={"timeout": {"connect": seconds, "read": seconds, "write": seconds, "pool": seconds}},
+    )
+    url = _SignedURL(attempt)
+    request.url = url
+    request.headers = _SignedHeaders(request.headers, url)
+    return request
