@@ -237,7 +237,6 @@ class Caller:
         if isinstance(result, Failure):
             return failure_error(result)
         try:
-            self.signing.learn(result.headers.get("date"))
             reply = read_reply(result)
             with self.blame.plugin("read", run):
                 run.request_id = clean_request_id(self.provider.request_id(reply))
@@ -246,9 +245,14 @@ class Caller:
                 self.blame.checked("read", refusal, OperationError, run)
         except MalformedReplyError as malformed:
             return malformed
-        if isinstance(refusal, AuthenticationError) and refusal.expired:
+        expired = isinstance(refusal, AuthenticationError) and refusal.expired
+        error = refusal or status_error(reply, now=self.environment.time())
+        if expired or error is None:
+            # Only an answer that was understood is believed in what it says of the time.
+            self.signing.learn(reply.headers.get("date"))
+        if expired:
             self.signing.start_afresh()
-        return refusal or status_error(reply, now=self.environment.time()) or reply
+        return error or reply
 
 
 def _was_unreachable(error: OperationError) -> bool:

@@ -68,8 +68,8 @@ class Retry:
 class RetryBudget:
     """Retries in proportion to calls, so that an outage adds a tenth to the traffic and no more.
 
-    For each (quota key, host): a call earns a tenth of a retry, and so do ten seconds, for a caller
-    that waits must come to its turn. A few are there from the start.
+    For each (quota key, host): a call earns a tenth of a retry, and so does a second, for a caller that
+    waits must come to its turn. A few are there from the start.
 
     Attributes:
         share: retries earned by one call, and by one second.

@@ -137,7 +137,10 @@ class Zego(Provider[ZegoAccount]):
         if not reply.is_success:
             return None
         code = member(reply.document, "Code", int)
-        if code == 0 or code in ALREADY_SO or (call.action == SILENCE and _failed_items(reply)):
+        if code == 0:
+            return None
+        if call.action == SILENCE and (code in ALREADY_SO or _failed_items(reply)):
+            # The flow tells what became of each conversation.
             return None
         return error_for(CODES, code)
 
