@@ -24,7 +24,13 @@ from convops.errors import (
     RateLimitedError,
     TransportError,
 )
-from convops.provider import AnyProvider, Call, Failure, HttpReply, Quota, Reply
+from convops.provider import AnyProvider, Call, Failure, FailureKind, HttpReply, Quota, Reply
+
+OUTAGE_PATIENCE = 60.0
+"""How long `apply` waits with one call for a host that does not answer, in seconds."""
+
+OUTAGE_STEP = 1.0
+"""How often it looks whether somebody else got through, in seconds."""
 
 
 @frozen
@@ -86,11 +92,11 @@ class Caller:
         run.start_call()
         quota = self._quota(call, run)
         tries = 0
-        renewed = False
+        renewed = unanswered = False
         unreachable: list[Host] = []
         error: OperationError | None = None
         while True:
-            host = self._host(unreachable, error)
+            host = yield from self._host(unreachable, error, run)
             try:
                 with self.blame.plugin("a call of the flow", run):
                     attempt = self.signing.attempt(call, host.base_url)
@@ -104,15 +110,18 @@ class Caller:
             except BaseException:
                 host.breaker.abandon(self.environment.monotonic())
                 raise
+            run.gone = call.removes and unanswered
             if isinstance(answer, Reply):
                 self._report(tried)
                 run.answered(call)
                 return answer
             error = answer
             run.failed(call, error)
+            unanswered = unanswered or error.effect is Effect.UNKNOWN
             wait = self.retry.wait(error, run.tries_before + tries, self.environment.random())
             self._slow_down(quota, error, wait)
-            if isinstance(error, AuthenticationError) and error.expired and not renewed:
+            may_repeat = run.attempts < self.retry.attempts
+            if isinstance(error, AuthenticationError) and error.expired and may_repeat and not renewed:
                 # The clock was corrected and the ticket dropped: a fresh signature may pass.
                 renewed, wait = True, 0.0
             elif _was_unreachable(error) and len(unreachable) + 1 < len(self.hosts):
@@ -138,19 +147,26 @@ class Caller:
                 raise ValueError(quota.rate)
         return quota if self.pace is None else Quota(key=quota.key, rate=self.pace)
 
-    def _host(self, unreachable: list[Host], error: OperationError | None) -> Host:
-        now = self.environment.monotonic()
-        waits: list[float] = []
-        for host in self.hosts:
-            if host in unreachable:
-                continue
-            wait = host.breaker.admit(now)
-            if not wait:
-                return host
-            waits.append(wait)
-        raise error or ProviderUnavailableError(
-            "not called: it failed several times in a row", effect=Effect.NOT_APPLIED, retry_after=min(waits)
-        )
+    def _host(self, unreachable: list[Host], error: OperationError | None, run: Run) -> Steps[Host]:
+        began = self.environment.monotonic()
+        while True:
+            now = self.environment.monotonic()
+            waits: list[float] = []
+            for host in self.hosts:
+                if host in unreachable:
+                    continue
+                wait = host.breaker.admit(now)
+                if not wait:
+                    return host
+                waits.append(wait)
+            # A verb says at once that nobody is called; a long list waits for the end of an outage.
+            if run.deadline is not None or now - began > OUTAGE_PATIENCE:
+                raise error or ProviderUnavailableError(
+                    "not called: it failed several times in a row",
+                    effect=Effect.NOT_APPLIED,
+                    retry_after=min(waits),
+                )
+            yield Wait(min([*waits, OUTAGE_STEP]))
 
     def _all_closed(self, wait: float) -> bool:
         then = self.environment.monotonic() + wait
@@ -186,7 +202,9 @@ class Caller:
 
     def _granted(self, wait: float | None, key: tuple[Any, str], run: Run) -> tuple[float | None, float]:
         """Return the wait if there may be another try, and how long the budget has no retry for it."""
-        if wait is None or not self._fits(wait, run) or self._all_closed(wait):
+        if wait is None or not self._fits(wait, run):
+            return None, 0.0
+        if run.deadline is not None and self._all_closed(wait):
             return None, 0.0
         scarce = self.budget.spend(key, self.environment.monotonic())
         return None if scarce and run.deadline is not None else wait, scarce
@@ -203,6 +221,9 @@ class Caller:
         run.request_id = None
         started = self.environment.monotonic()
         result: HttpReply | Failure = yield Exchange(attempt, deadline)
+        if isinstance(result, Failure) and attempt.repeated:
+            # Whoever asked for a second signature had sent the first.
+            result = Failure(FailureKind.BROKEN, sent=True)
         if call.writes and (isinstance(result, HttpReply) or result.sent):
             run.sent = True
         if attempt.defect is not None:
@@ -210,7 +231,7 @@ class Caller:
         now = self.environment.monotonic()
         tried = _Tried(call, host, result, tries, now - started)
         try:
-            answer = self._judge(call, result, run)
+            answer = self._judge(call, result, run, attempt.origin)
         except PluginError as bug:
             self._report(tried, bug)
             raise
@@ -219,7 +240,11 @@ class Caller:
             # A question changes nothing, whatever became of it.
             effect = answer.effect if call.writes else Effect.NOT_APPLIED
             error = answer.with_facts(attempts=tries, effect=effect)
-        host.breaker.note(error, now, self.environment.random())
+        if isinstance(result, Failure) and result.kind is FailureKind.BUSY:
+            # Our own queue says nothing of the host.
+            host.breaker.abandon(now)
+        else:
+            host.breaker.note(error, now, self.environment.random())
         return tried, error or answer
 
     def _report(self, tried: _Tried, error: ConvopsError | None = None, wait: float | None = None) -> None:
@@ -233,9 +258,11 @@ class Caller:
             wait=wait,
         )
 
-    def _judge(self, call: Call, result: HttpReply | Failure, run: Run) -> Reply | OperationError:
+    def _judge(
+        self, call: Call, result: HttpReply | Failure, run: Run, origin: str
+    ) -> Reply | OperationError:
         if isinstance(result, Failure):
-            return failure_error(result)
+            return failure_error(result, origin)
         try:
             reply = read_reply(result)
             with self.blame.plugin("read", run):

@@ -173,6 +173,7 @@ class BaseClient:
         return Schedule(accepted, batch_key=self._pipeline.batch_key, batch_max=self._pipeline.batch_max)
 
     def _perform(self, batch: Batch, stamped: set[int], seconds: float) -> Steps[list[Outcome]]:
+        self._check_open()
         ours = [place for place, index in enumerate(batch.indexes) if index in stamped]
         return self._pipeline.perform(batch.operations, timeout=seconds, patient=True, stamped=ours)
 

@@ -89,14 +89,19 @@ def connect_account(
     Raises:
         ConfigError: the file, the account, a secret reference, an option or the plugin is wrong.
     """
-    return _open(from_file(name, path), veil(options))
+    veiled = veil(options)
+    # From here on no frame spells a proxy's password.
+    del options
+    return _open(from_file(name, path), veiled)
 
 
 def connect_account_async(
     name: str, *, path: str | os.PathLike[str] | None = None, **options: Unpack[ClientOptions]
 ) -> AsyncClient:
     """Return an asynchronous client of the account `[accounts.NAME]`; otherwise as `connect_account`."""
-    return _open_async(from_file(name, path), veil(options))
+    veiled = veil(options)
+    del options
+    return _open_async(from_file(name, path), veiled)
 
 
 # --- Opening ----------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ from convops.errors import (
     PluginError,
     UnsupportedOperationError,
 )
-from convops.operations import OPERATIONS, ConversationKind, Delete, MarkRead, Operation, Outcome
+from convops.operations import OPERATIONS, ConversationKind, MarkRead, Operation, Outcome
 from convops.provider import AnyProvider, Call, Flow, Reply, Verdict
 from convops.support import Support
 
@@ -299,8 +299,7 @@ class Pipeline:
 
     def _outcome(self, operation: Operation, verdict: Verdict, run: Run, *, doubt: bool) -> Outcome:
         error, effect = verdict.error, verdict.effect
-        gone = isinstance(error, NotFoundError) and error.what == "conversation"
-        if gone and doubt and isinstance(operation, Delete):
+        if run.gone and isinstance(error, NotFoundError) and error.what == "conversation":
             # What is not there any more was removed by an earlier try.
             error, effect = None, Effect.ALREADY
         if error is not None:

@@ -34,6 +34,7 @@ _FAILURES: Mapping[FailureKind, type[OperationError]] = {
     FailureKind.TOO_LARGE: MalformedReplyError,
     FailureKind.ENCODED: MalformedReplyError,
     FailureKind.TIMEOUT: DeadlineExceededError,
+    FailureKind.BUSY: DeadlineExceededError,
     FailureKind.UNSIGNED: TransportError,
 }
 
@@ -49,10 +50,10 @@ _STATUSES: Mapping[int, type[OperationError]] = {
 }
 
 
-def failure_error(failure: Failure) -> OperationError:
-    """Return the error of an exchange that brought no reply."""
+def failure_error(failure: Failure, origin: str = "the vendor") -> OperationError:
+    """Return the error of an exchange with `origin` that brought no reply."""
     effect = Effect.UNKNOWN if failure.sent else Effect.NOT_APPLIED
-    return _FAILURES[failure.kind](failure.kind.value, effect=effect)
+    return _FAILURES[failure.kind](f"{failure.kind.value} ({origin})", effect=effect)
 
 
 def read_reply(reply: HttpReply) -> Reply:

@@ -107,9 +107,10 @@ class OneShot:
         target: path and query without credentials.
         content: the body, encoded.
         defect: the type of the exception a failing signer raised.
+        repeated: whether a second signature was asked for, by whoever sent the request again.
     """
 
-    __slots__ = ("_prefix", "_signing", "call", "content", "defect", "origin", "target")
+    __slots__ = ("_prefix", "_signing", "call", "content", "defect", "origin", "repeated", "target")
 
     def __init__(self, call: Call, base_url: str, signing: Signing) -> None:
         parts = urlsplit(base_url)
@@ -119,6 +120,7 @@ class OneShot:
         self.target = self._prefix + call.target()
         self.content = call.content()
         self.defect: str | None = None
+        self.repeated = False
         self._signing: Signing | None = signing
 
     def __repr__(self) -> str:
@@ -132,6 +134,7 @@ class OneShot:
         """
         signing, self._signing = self._signing, None
         if signing is None:
+            self.repeated = True
             raise SigningError("an attempt is signed once")
         try:
             credentials = signing.credentials(self.call)

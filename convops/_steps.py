@@ -68,6 +68,7 @@ class Run:
         sent: whether anything may have reached the vendor.
         doubt: whether something may have been changed without the vendor saying so.
         gave_up: whether a call was given up, after as many tries as it may have.
+        gone: whether a call that removes was not answered, and then found nothing to remove.
         request_id: the vendor's name for the last exchange.
     """
 
@@ -78,6 +79,7 @@ class Run:
     sent: bool = False
     doubt: bool = False
     gave_up: bool = False
+    gone: bool = False
     request_id: str | None = None
     _changed: bool = False
 

@@ -174,7 +174,7 @@ class _Asking:
             environment=clock,
             pacer=Pacer(),
             budget=RetryBudget(),
-            retry=Retry(attempts=1),
+            retry=Retry(attempts=2),
             pace=None,
             blame=self.blame,
             reporter=Reporter(self.account.provider.name),

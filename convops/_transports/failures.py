@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 import httpx
 
 from convops._transports.resolver import NotResolvedError
-from convops._transports.sockets import Exchange, HandshakeError, TooMuchError
+from convops._transports.sockets import HandshakeError, TooMuchError, Traffic
 from convops.provider import Failure, FailureKind
 
 _NEVER_SENT = (
@@ -27,7 +27,7 @@ _BEFORE_SENDING: Mapping[FailureKind, tuple[type[Exception], ...]] = {
 EXPECTED = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError, UnicodeError)
 
 
-def failure_of(error: Exception, exchange: Exchange | None) -> Failure:
+def failure_of(error: Exception, exchange: Traffic | None) -> Failure:
     """Return what an exception says of an exchange.
 
     Args:

@@ -7,6 +7,7 @@ all its connections on every request; a free list of single-connection pools ("s
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 from weakref import WeakKeyDictionary
@@ -18,7 +19,7 @@ from convops._transports import TransportOptions
 from convops._transports.failures import EXPECTED, cut, failure_of
 from convops._transports.seat import unsigned_request
 from convops._transports.shards import AsyncShard, BlockingShard, PerProcess, Shards, pool_maker
-from convops._transports.sockets import Exchange
+from convops._transports.sockets import Traffic
 from convops.errors import ConfigError
 from convops.provider import Attempt, Failure, FailureKind, HttpReply, SigningError
 
@@ -60,7 +61,19 @@ class _Body:
         return HttpReply(self._response.status_code, dict(self._response.headers), b"".join(self._parts))
 
 
-class HttpxTransport:
+class _Adapter:
+    """What both adapters have in common."""
+
+    def __init__(self) -> None:
+        self._opened_in = os.getpid()
+
+    def _check_process(self) -> None:
+        # Of our own connections a child makes new ones; a pool that was given cannot be told apart.
+        if self._opened_in != os.getpid():
+            raise ConfigError("a transport that was given cannot cross a fork; open the client in the child")
+
+
+class HttpxTransport(_Adapter):
     """Exchanges over `httpx.HTTPTransport`, for a `Client`.
 
     With a transport that was given there is one pool, and httpx's own timeouts bound each read only.
@@ -69,6 +82,7 @@ class HttpxTransport:
     def __init__(self, options: TransportOptions) -> None:
         if not isinstance(options.given, httpx.HTTPTransport | None):
             raise _not_usable("a Client", options.given, "an httpx.HTTPTransport")
+        super().__init__()
         self._given = options.given
         pool = pool_maker(httpcore.ConnectionPool, httpcore.HTTPProxy, options)
         self._shards = PerProcess(lambda: Shards(lambda: BlockingShard(pool)))
@@ -78,9 +92,10 @@ class HttpxTransport:
         """Send one attempt; as `convops.provider.Transport.exchange`."""
         places = self._places.get()
         if not places.acquire(timeout=max(0.0, deadline - time.monotonic())):
-            return Failure(FailureKind.TIMEOUT, sent=False)
+            return Failure(FailureKind.BUSY, sent=False)
         try:
             if self._given is not None:
+                self._check_process()
                 return _exchange(self._given, attempt, deadline, None)
             return self._on_shard(self._shards.get(), attempt, deadline)
         finally:
@@ -108,7 +123,7 @@ class HttpxTransport:
 
 
 def _exchange(
-    transport: httpx.HTTPTransport, attempt: Attempt, deadline: float, exchange: Exchange | None
+    transport: httpx.HTTPTransport, attempt: Attempt, deadline: float, exchange: Traffic | None
 ) -> HttpReply | Failure:
     try:
         return _ask(transport, attempt, deadline)
@@ -135,12 +150,13 @@ def _ask(transport: httpx.HTTPTransport, attempt: Attempt, deadline: float) -> H
     return body.reply()
 
 
-class AsyncHttpxTransport:
+class AsyncHttpxTransport(_Adapter):
     """Exchanges over `httpx.AsyncHTTPTransport`, for an `AsyncClient`; otherwise as `HttpxTransport`."""
 
     def __init__(self, options: TransportOptions) -> None:
         if not isinstance(options.given, httpx.AsyncHTTPTransport | None):
             raise _not_usable("an AsyncClient", options.given, "an httpx.AsyncHTTPTransport")
+        super().__init__()
         self._given = options.given
         pool = pool_maker(httpcore.AsyncConnectionPool, httpcore.AsyncHTTPProxy, options)
         self._shards = PerProcess(lambda: Shards(lambda: AsyncShard(pool)))
@@ -151,12 +167,13 @@ class AsyncHttpxTransport:
         # Places are counted for each event loop, since asyncio's locks belong to one.
         places = self._places.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(CONNECTIONS))
         try:
-            async with asyncio.timeout_at(deadline):
+            async with asyncio.timeout(deadline - time.monotonic()):
                 await places.acquire()
         except TimeoutError:
-            return Failure(FailureKind.TIMEOUT, sent=False)
+            return Failure(FailureKind.BUSY, sent=False)
         try:
             if self._given is not None:
+                self._check_process()
                 return await _exchange_async(self._given, attempt, deadline, None)
             return await self._on_shard(self._shards.get(), attempt, deadline)
         finally:
@@ -184,10 +201,10 @@ class AsyncHttpxTransport:
 
 
 async def _exchange_async(
-    transport: httpx.AsyncHTTPTransport, attempt: Attempt, deadline: float, exchange: Exchange | None
+    transport: httpx.AsyncHTTPTransport, attempt: Attempt, deadline: float, exchange: Traffic | None
 ) -> HttpReply | Failure:
     try:
-        async with asyncio.timeout_at(deadline):
+        async with asyncio.timeout(deadline - time.monotonic()):
             return await _ask_async(transport, attempt, deadline)
     except SigningError:
         return Failure(FailureKind.UNSIGNED, sent=False)
@@ -211,7 +228,7 @@ async def _ask_async(transport: httpx.AsyncHTTPTransport, attempt: Attempt, dead
     return body.reply()
 
 
-def _ended_cleanly(exchange: Exchange, result: HttpReply | Failure) -> bool:
+def _ended_cleanly(exchange: Traffic, result: HttpReply | Failure) -> bool:
     if isinstance(result, Failure):
         return False
     chunked = result.headers.get("transfer-encoding", "").lower() == "chunked"

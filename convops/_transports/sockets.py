@@ -40,8 +40,8 @@ class HandshakeError(httpcore.ConnectError):
 # --- One exchange -----------------------------------------------------------------------------------
 
 
-class Exchange:
-    """The exchange under way on one connection.
+class Traffic:
+    """What goes over one connection during the exchange under way.
 
     Attributes:
         deadline: when it must be over, on the monotonic clock.
@@ -121,7 +121,7 @@ class Wire(httpcore.NetworkBackend):
     """What a blocking shard connects with."""
 
     def __init__(self) -> None:
-        self.exchange = Exchange()
+        self.exchange = Traffic()
 
     def connect_tcp(
         self,
@@ -162,7 +162,7 @@ class Wire(httpcore.NetworkBackend):
 
 
 class _Stream(httpcore.NetworkStream):
-    def __init__(self, connection: socket.socket, exchange: Exchange) -> None:
+    def __init__(self, connection: socket.socket, exchange: Traffic) -> None:
         self._socket = connection
         self._exchange = exchange
 
@@ -233,7 +233,7 @@ class AsyncWire(httpcore.AsyncNetworkBackend):
     """
 
     def __init__(self) -> None:
-        self.exchange = Exchange()
+        self.exchange = Traffic()
 
     async def connect_tcp(
         self,
@@ -279,7 +279,7 @@ async def _resolved(host: str, port: int) -> list[Address]:
 
 
 class _AsyncStream(httpcore.AsyncNetworkStream):
-    def __init__(self, connection: socket.socket, exchange: Exchange) -> None:
+    def __init__(self, connection: socket.socket, exchange: Traffic) -> None:
         self._socket = connection
         self._exchange = exchange
         self._tls: _Tls | None = None

@@ -24,6 +24,8 @@ class Call:
         query: query parameters without credentials; the core percent-encodes names and values.
         body: a JSON object to send; None sends no body.
         writes: whether it changes anything at the vendor.
+        removes: whether it removes the conversation, so that not finding it after an unanswered try
+            means that it is done.
     """
 
     action: str
@@ -32,6 +34,7 @@ class Call:
     query: Mapping[str, str] = field(factory=dict)
     body: Mapping[str, Any] | None = None
     writes: bool = True
+    removes: bool = False
 
     def target(self, credentials: Mapping[str, str] | None = None) -> str:
         """Return the encoded path and query, followed by `credentials`.
@@ -67,8 +70,9 @@ class Reply:
     """
 
     status: int
-    headers: Mapping[str, str]
-    document: Mapping[str, Any]
+    # Not shown: a vendor may echo the signed URL.
+    headers: Mapping[str, str] = field(repr=False)
+    document: Mapping[str, Any] = field(repr=False)
 
     @property
     def is_success(self) -> bool:
@@ -104,8 +108,9 @@ class HttpReply:
     """
 
     status: int
-    headers: Mapping[str, str]
-    body: bytes
+    # Not shown: a vendor may echo the signed URL.
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
 
 
 class FailureKind(Enum):
@@ -119,6 +124,7 @@ class FailureKind(Enum):
     TOO_LARGE = "the answer was too large"
     ENCODED = "the answer was compressed, though identity was asked for"
     TIMEOUT = "the time was over"
+    BUSY = "no connection became free in time"
     UNSIGNED = "it could not be signed"
 
 

@@ -156,7 +156,8 @@ class Simulator(ABC):
         if fault.code is not None:
             reply = self.refusal(fault.code)
         body = reply.body if fault.body is None else fault.body
-        return HttpReply(fault.status, {**reply.headers, **fault.headers}, body)
+        headers = {name.lower(): value for name, value in fault.headers.items()}
+        return HttpReply(fault.status, {**reply.headers, **headers}, body)
 
     # --- Shells ---
 

@@ -62,12 +62,12 @@ WITHOUT_UNREAD = frozenset({"Meeting", "ChatRoom", "AVChatRoom"})
 
 ONE_CALL = Caveat(
     "tencent.one-call-for-both",
-    "clear_unread and mark_read are the same call: the count goes, and what was read is read",
+    "clear_unread and mark_read are the same call: either clears the count and marks the messages read",
     MARK_PAGE,
 )
 WHOLE_SECONDS = Caveat(
     "tencent.whole-seconds",
-    "the moment is cut to whole seconds; messages stamped with that very second count as read",
+    "the moment is cut to whole seconds; whether messages of that very second are included is undocumented",
     MARK_PAGE,
 )
 DEVICES = Caveat(
@@ -206,7 +206,7 @@ def _delete(operation: Delete) -> Flow:
         body |= {"Type": 2, "ToGroupid": conversation.other}
     if operation.erase_history:
         body["ClearRamble"] = 1
-    yield _call(DELETE, body)
+    yield _call(DELETE, body, removes=True)
     return [APPLIED]
 
 
@@ -247,7 +247,7 @@ def _group_type(reply: Reply) -> str:
     return member(groups[0], "Type", str)
 
 
-def _call(action: str, body: Mapping[str, object], *, writes: bool = True) -> Call:
+def _call(action: str, body: Mapping[str, object], *, writes: bool = True, removes: bool = False) -> Call:
     service, command = action.split("/")
     return Call(
         action=action,
@@ -255,4 +255,5 @@ def _call(action: str, body: Mapping[str, object], *, writes: bool = True) -> Ca
         query={"contenttype": "json"},
         body=body,
         writes=writes,
+        removes=removes,
     )

@@ -179,6 +179,7 @@ def _delete(operation: Delete) -> Flow:
             yield _post("ClearMemberGroupMessage", FromUserId=conversation.user, GroupId=conversation.other)
     yield _post(
         "DeleteConv",
+        removes=True,
         FromUserId=conversation.user,
         ConvId=conversation.other,
         ConvType=CONV_TYPES[conversation.kind],
@@ -196,15 +197,18 @@ def _silence(first: Mute, conversations: Sequence[Conversation]) -> Flow:
         Enable=first.muted,
     )
     code: int = reply.document.get("Code", 0)
-    failed = dict(_failed_items(reply))
-    if not failed.keys() <= set(ids):
-        raise MalformedReplyError("ErrorList names a conversation that was not asked about")
+    items = _failed_items(reply)
+    failed = dict(items)
+    if len(failed) != len(items) or not failed.keys() <= set(ids):
+        raise MalformedReplyError("ErrorList names a conversation twice, or one not asked about")
+    if 0 in failed.values() or (code != 0 and failed and failed.keys() != set(ids)):
+        raise MalformedReplyError("ErrorList contradicts the answer's Code")
     # Code 0 with a list is a partial failure; another code with a list failed them all.
     return [_verdict(failed.get(item_id, code)) for item_id in ids]
 
 
-def _post(action: str, **body: object) -> Call:
-    return Call(action=action, query={"Action": action}, body=body)
+def _post(action: str, *, removes: bool = False, **body: object) -> Call:
+    return Call(action=action, query={"Action": action}, body=body, removes=removes)
 
 
 def _failed_items(reply: Reply) -> list[tuple[str, int]]:

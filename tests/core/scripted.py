@@ -21,7 +21,7 @@ from convops.errors import (
     ProviderUnavailableError,
     RateLimitedError,
 )
-from convops.operations import Conversation
+from convops.operations import Conversation, Delete
 from convops.provider import (
     APPLIED,
     CONTRACT,
@@ -102,7 +102,8 @@ class Scripted(Provider[ScriptedAccount]):
 
     def flow(self, account, operations):
         ids = [operation.conversation.other for operation in operations]
-        reply = yield Call(action="Do", body={"ids": ids})
+        removes = isinstance(operations[0], Delete)
+        reply = yield Call(action="Do", body={"ids": ids}, removes=removes)
         failed = reply.document.get("failed", {})
         return [Verdict.failed(error_for(CODES, failed[i])) if i in failed else APPLIED for i in ids]
 
