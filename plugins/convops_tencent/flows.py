@@ -8,7 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from convops.errors import MalformedReplyError, OperationError, UnsupportedOperationError
+from convops.errors import (
+    InvalidRequestError,
+    MalformedReplyError,
+    OperationError,
+    UnsupportedOperationError,
+)
 from convops.operations import (
     ClearUnread,
     Conversation,
@@ -154,6 +159,11 @@ class Tencent(Provider[TencentAccount]):
     def check(self, account: TencentAccount, operation: Operation) -> None:
         # No page gives a length for group ids.
         check_id_bytes(operation, ID_BYTES, groups=False)
+        for moment in (operation.at, getattr(operation, "up_to", None)):
+            if moment is not None and moment.timestamp() < 0:
+                raise InvalidRequestError(
+                    f"{moment.isoformat()} is before 1970, where the vendor starts to count"
+                )
 
     def quota(self, account: TencentAccount, call: Call) -> Quota:
         return Quota(key=(self.name, account.sdk_app_id, call.action), rate=RATE)

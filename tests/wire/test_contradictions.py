@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
@@ -65,3 +66,12 @@ def test_a_refusal_under_another_status_of_success_is_a_refusal(status):
     settings = {**vendor.settings, "region": "china", "transport": vendor.transport()}
     with convops.connect("tencent", **settings) as chat, pytest.raises(convops.PermissionDeniedError):
         chat.mute(A)
+
+
+def test_a_time_before_1970_is_refused_before_anything_is_sent():
+    vendor = TencentSimulator(rate_limits=False)
+    settings = {**vendor.settings, "region": "china", "transport": vendor.transport()}
+    dm = Conversation.direct(user="alice", peer="bob")
+    with convops.connect("tencent", **settings) as chat, pytest.raises(convops.InvalidRequestError):
+        chat.mark_read(dm, up_to=datetime(1969, 12, 31, tzinfo=UTC))
+    assert vendor.exchanges == []
