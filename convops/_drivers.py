@@ -91,8 +91,9 @@ async def run_all_async(
                 running[asyncio.create_task(run_async(perform(batch), transport))] = batch
             if not running:
                 return outcomes
-            done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
+            await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            # In the order they were begun: a set of tasks has another order each time.
+            for task in [task for task in running if task.done()]:
                 batch = running.pop(task)
                 outcomes.update(zip(batch.indexes, task.result(), strict=True))
                 schedule.finish(batch)
