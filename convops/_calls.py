@@ -97,15 +97,21 @@ class Caller:
         error: OperationError | None = None
         while True:
             host = yield from self._host(unreachable, error, run)
+            with self.blame.plugin("a call of the flow", run):
+                attempt = self.signing.attempt(call, host.base_url)
+            slot = yield from self._slot(quota, run, tries)
+            now = self.environment.monotonic()
+            if host.breaker.admit(now):
+                # Others found it broken while this call waited for its slot.
+                self.pacer.give_back(slot)
+                continue
+            run.key = quota.key, host.base_url
+            if tries == 0:
+                self.budget.earn(run.key, now)
+            tries += 1
+            run.tries = max(run.tries, tries)
+            deadline = slot.at + run.timeout if run.deadline is None else run.deadline
             try:
-                with self.blame.plugin("a call of the flow", run):
-                    attempt = self.signing.attempt(call, host.base_url)
-                slot = yield from self._slot(quota, run, tries)
-                deadline = slot.at + run.timeout if run.deadline is None else run.deadline
-                if tries == 0:
-                    self.budget.earn((quota.key, host.base_url), self.environment.monotonic())
-                tries += 1
-                run.tries = max(run.tries, tries)
                 tried, answer = yield from self._attempt(attempt, host, run, deadline, tries)
             except BaseException:
                 host.breaker.abandon(self.environment.monotonic())
@@ -127,15 +133,20 @@ class Caller:
             elif _was_unreachable(error) and len(unreachable) + 1 < len(self.hosts):
                 unreachable.append(host)
                 wait = None if wait is None else 0.0
-            key = quota.key, host.base_url
-            wait, scarce = self._granted(wait, key, run)
+            wait, scarce = self._granted(wait, run)
             self._report(tried, error, None if wait is None else wait + scarce)
             if wait is None:
                 raise error
-            while scarce:
-                yield Wait(scarce)
-                scarce = self.budget.spend(key, self.environment.monotonic())
+            yield from self._earned(scarce, run)
             yield Wait(wait)
+
+    def may_repeat(self, run: Run) -> Steps[bool]:
+        """Pay for repeating a batch, waiting for it if need be; return False where there is no time to."""
+        scarce = self.budget.spend(run.key, self.environment.monotonic())
+        if scarce and run.deadline is not None:
+            return False
+        yield from self._earned(scarce, run)
+        return True
 
     # --- Whether and where ---
 
@@ -155,7 +166,7 @@ class Caller:
             for host in self.hosts:
                 if host in unreachable:
                     continue
-                wait = host.breaker.admit(now)
+                wait = host.breaker.rest(now)
                 if not wait:
                     return host
                 waits.append(wait)
@@ -170,7 +181,7 @@ class Caller:
 
     def _all_closed(self, wait: float) -> bool:
         then = self.environment.monotonic() + wait
-        return all(host.breaker.refuses(then) for host in self.hosts)
+        return all(host.breaker.rest(then) for host in self.hosts)
 
     def _slot(self, quota: Quota, run: Run, tries: int) -> Steps[Slot]:
         while True:
@@ -200,14 +211,19 @@ class Caller:
             pause = error.retry_after if wait is None else wait
             self.pacer.hold(quota.key, now + min(pause or 0.0, self.retry.retry_after_max), now)
 
-    def _granted(self, wait: float | None, key: tuple[Any, str], run: Run) -> tuple[float | None, float]:
+    def _granted(self, wait: float | None, run: Run) -> tuple[float | None, float]:
         """Return the wait if there may be another try, and how long the budget has no retry for it."""
         if wait is None or not self._fits(wait, run):
             return None, 0.0
         if run.deadline is not None and self._all_closed(wait):
             return None, 0.0
-        scarce = self.budget.spend(key, self.environment.monotonic())
+        scarce = self.budget.spend(run.key, self.environment.monotonic())
         return None if scarce and run.deadline is not None else wait, scarce
+
+    def _earned(self, scarce: float, run: Run) -> Steps[None]:
+        while scarce:
+            yield Wait(scarce)
+            scarce = self.budget.spend(run.key, self.environment.monotonic())
 
     def _fits(self, wait: float, run: Run) -> bool:
         return run.deadline is None or self.environment.monotonic() + wait < run.deadline
@@ -231,7 +247,7 @@ class Caller:
         now = self.environment.monotonic()
         tried = _Tried(call, host, result, tries, now - started)
         try:
-            answer = self._judge(call, result, run, attempt.origin)
+            answer = self._judge(tried, run, attempt.origin)
         except PluginError as bug:
             self._report(tried, bug)
             raise
@@ -258,9 +274,8 @@ class Caller:
             wait=wait,
         )
 
-    def _judge(
-        self, call: Call, result: HttpReply | Failure, run: Run, origin: str
-    ) -> Reply | OperationError:
+    def _judge(self, tried: _Tried, run: Run, origin: str) -> Reply | OperationError:
+        call, result = tried.call, tried.result
         if isinstance(result, Failure):
             return failure_error(result, origin)
         try:
@@ -276,7 +291,7 @@ class Caller:
         error = refusal or status_error(reply, now=self.environment.time())
         if expired or error is None:
             # Only an answer that was understood is believed in what it says of the time.
-            self.signing.learn(reply.headers.get("date"))
+            self.signing.learn(reply.headers.get("date"), tried.seconds)
         if expired:
             self.signing.start_afresh()
         return error or reply

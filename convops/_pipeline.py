@@ -109,7 +109,7 @@ class Pipeline:
         return self._blame.checked("support", support, Support)
 
     def accept(self, operation: Operation) -> Operation:
-        """Return the operation, stamped with the time if it had none.
+        """Return the operation, stamped with the time if it had none, by this machine's clock.
 
         Raises:
             InvalidRequestError: it is no operation, or the vendor would refuse an id or a time in it.
@@ -144,7 +144,9 @@ class Pipeline:
         with self._blame.plugin("check"):
             self.provider.check(self.account, operation)
         self.batch_key(operation)
-        return operation if operation.at is not None else attrs.evolve(operation, at=now)
+        if operation.at is not None:
+            return operation
+        return attrs.evolve(operation, at=datetime.fromtimestamp(self.environment.time(), UTC))
 
     def batch_key(self, operation: Operation) -> Hashable:
         """Return what operations must have in common to share a call; None keeps one alone."""
@@ -189,10 +191,10 @@ class Pipeline:
             operations: accepted by `accept`, and alike in `batch_key`.
             timeout: seconds for everything.
             patient: give each attempt that time from its slot on instead, however far off that is.
-            stamped: places of operations whose time `accept` set, by a clock that may prove slow.
+            stamped: places of operations whose time `accept` set, by a clock that may prove wrong.
         """
-        operations = list(operations)
-        believed = self._signing.offset
+        believed, unsure = self._signing.offset, set(stamped)
+        operations = _later(operations, unsure, believed)
         started = self.environment.monotonic()
         run = Run(timeout=timeout, deadline=None if patient else started + timeout)
         outcomes: dict[int, Outcome] = {}
@@ -204,20 +206,20 @@ class Pipeline:
                 for index in left:
                     outcomes[index] = self._defect(operations[index], error, run)
                 break
-            waits: dict[int, float] = {}
             for index, verdict in zip(left, verdicts, strict=True):
-                doubt = run.doubt or (index in outcomes and outcomes[index].effect is Effect.UNKNOWN)
-                outcomes[index] = self._outcome(operations[index], verdict, run, doubt=doubt)
-                wait = self._wait_before_round(verdict, run)
-                if wait is not None:
-                    waits[index] = wait
+                changed = index in outcomes and outcomes[index].effect is not Effect.NOT_APPLIED
+                outcomes[index] = self._outcome(operations[index], verdict, run, doubt=run.doubt or changed)
+            waits = self._waits_before_round(left, verdicts, run)
+            if waits and not (yield from self._caller.may_repeat(run)):
+                waits.clear()
             slow, believed = self._signing.offset - believed, self._signing.offset
             if slow > 0:
-                # "Until now" was said by a clock that the answer proves slow: say it again.
-                for index in self._stale(left, outcomes, stamped, operations):
-                    operations[index] = _later(operations[index], slow)
-                    waits.setdefault(index, 0.0)
-            left = list(waits)
+                # "Until now" was said by a clock that the answer proves slow: say it again, once.
+                stale = self._stale(unsure.intersection(left), outcomes)
+                operations = _later(operations, stale, slow)
+                waits |= dict.fromkeys(stale - waits.keys(), 0.0)
+                unsure -= stale
+            left = sorted(waits)
             if left:
                 yield Wait(max(waits.values()))
                 run.start_round()
@@ -273,29 +275,37 @@ class Pipeline:
                 return verdicts
         return self._blame.checked("flow", call, Call, run)
 
-    def _stale(
-        self,
-        left: Sequence[int],
-        outcomes: Mapping[int, Outcome],
-        stamped: Collection[int],
-        operations: Sequence[Operation],
-    ) -> list[int]:
-        return [
-            index
-            for index in left
-            if index in stamped
-            and outcomes[index].error is None
-            and self.support(type(operations[index]), operations[index].conversation.kind).time_pinned
-            and getattr(operations[index], "up_to", None) is None
-        ]
+    def _stale(self, places: Collection[int], outcomes: Mapping[int, Outcome]) -> set[int]:
+        """Return the places of operations that meant "until now", and took effect."""
 
-    def _wait_before_round(self, verdict: Verdict, run: Run) -> float | None:
+        def is_stale(outcome: Outcome) -> bool:
+            operation = outcome.operation
+            return (
+                outcome.error is None
+                and self.support(type(operation), operation.conversation.kind).time_pinned
+                and getattr(operation, "up_to", None) is None
+            )
+
+        return {index for index in places if is_stale(outcomes[index])}
+
+    def _waits_before_round(
+        self, places: Sequence[int], verdicts: Sequence[Verdict], run: Run
+    ) -> dict[int, float]:
+        """Return which places may be repeated, and after how long."""
         # Only what failed by itself inside an answered call; a call that failed was repeated already.
-        if verdict.error is None or run.gave_up:
-            return None
-        wait = self.retry.wait(verdict.error, run.attempts, self.environment.random())
-        fits = run.deadline is None or wait is None or self.environment.monotonic() + wait < run.deadline
-        return wait if fits else None
+        if run.gave_up:
+            return {}
+        waits = {}
+        for index, verdict in zip(places, verdicts, strict=True):
+            if verdict.error is None:
+                continue
+            wait = self.retry.wait(verdict.error, run.attempts, self.environment.random())
+            if wait is not None and self._fits(wait, run):
+                waits[index] = wait
+        return waits
+
+    def _fits(self, wait: float, run: Run) -> bool:
+        return run.deadline is None or self.environment.monotonic() + wait < run.deadline
 
     def _outcome(self, operation: Operation, verdict: Verdict, run: Run, *, doubt: bool) -> Outcome:
         error, effect = verdict.error, verdict.effect
@@ -322,6 +332,13 @@ class Pipeline:
         return error.with_facts(provider=self.provider.name, operation=operation.name, **facts)
 
 
-def _later(operation: Operation, seconds: float) -> Operation:
-    at = operation.at
-    return operation if at is None else attrs.evolve(operation, at=at + timedelta(seconds=seconds))
+def _later(operations: Sequence[Operation], places: Collection[int], seconds: float) -> list[Operation]:
+    """Return the operations, with those at some places decided later."""
+    if not seconds:
+        return list(operations)
+    return [
+        attrs.evolve(operation, at=operation.at + timedelta(seconds=seconds))
+        if place in places and operation.at is not None
+        else operation
+        for place, operation in enumerate(operations)
+    ]

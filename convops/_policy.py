@@ -226,10 +226,10 @@ class Breaker:
             self._trying = True
             return 0.0
 
-    def refuses(self, then: float) -> bool:
-        """Whether a call would be refused at a later time."""
+    def rest(self, then: float) -> float:
+        """Return the seconds from `then` on until a call may be made; nobody is admitted by it."""
         with self._lock:
-            return self._open_until is not None and then < self._open_until
+            return 0.0 if self._open_until is None else max(0.0, self._open_until - then)
 
     def note(self, error: OperationError | None, now: float, random: float) -> None:
         """Note what came of an admitted call: only a host that cannot be reached or is broken counts.

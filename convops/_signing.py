@@ -30,7 +30,8 @@ class Signing:
         self._signer = signer
         self._clock = now
         self._offset = 0.0
-        self._date: str | None = None
+        # Replaced as a whole, for threads share it.
+        self._date: tuple[str | None, float | None] = None, None
         self._nonce = nonce
         self._ticket: Ticket | None = None
         self._renewal = Lock()
@@ -44,19 +45,24 @@ class Signing:
         """Seconds the vendor's clock is ahead of this machine's, as far as its answers told."""
         return self._offset
 
-    def learn(self, date: str | None) -> None:
+    def learn(self, date: str | None, seconds: float) -> None:
         """Compare the clocks.
 
         Args:
             date: the `Date` header of an answer, which tells the vendor's time in whole seconds.
+            seconds: how long the exchange took that just ended; the date was written meanwhile.
         """
-        if date == self._date:
+        known, moment = self._date
+        if date != known:
+            moment = parse_http_date(date)
+            self._date = date, moment
+        if moment is None:
             return
-        self._date = date
-        moment = parse_http_date(date)
-        if moment is not None:
-            offset = moment + 0.5 - self._clock()
-            self._offset = offset if abs(offset) > CLOCK_NOISE else 0.0
+        offset = moment + 0.5 - (self._clock() - seconds / 2)
+        noise = CLOCK_NOISE + seconds / 2
+        # A belief is given up only for a difference that no cut and no way can explain.
+        if abs(offset - self._offset) > noise:
+            self._offset = offset if abs(offset) > noise else 0.0
 
     def start_afresh(self) -> None:
         """Drop the ticket: the vendor calls it expired."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Hashable
 from typing import Any, TypeVar
 
 from attrs import define, frozen
@@ -70,6 +70,7 @@ class Run:
         gave_up: whether a call was given up, after as many tries as it may have.
         gone: whether a call that removes was not answered, and then found nothing to remove.
         request_id: the vendor's name for the last exchange.
+        key: the quota and the host of the last exchange, whose budget pays for a repetition.
     """
 
     timeout: float
@@ -81,6 +82,7 @@ class Run:
     gave_up: bool = False
     gone: bool = False
     request_id: str | None = None
+    key: Hashable = None
     _changed: bool = False
 
     @property

@@ -10,7 +10,8 @@ from convops.provider import Attempt, Failure, FailureKind, HttpReply, HttpReque
 Handler = Callable[[HttpRequest], HttpReply | Failure]
 
 
-def _request(attempt: Attempt) -> HttpRequest:
+def request_of(attempt: Attempt) -> HttpRequest:
+    """Return the request as it would go over the wire, signed."""
     target, credentials = attempt.sign()
     headers = {"accept-encoding": "identity", "host": attempt.origin.partition("://")[2]}
     content = attempt.content
@@ -22,7 +23,7 @@ def _request(attempt: Attempt) -> HttpRequest:
 
 def _exchange(handle: Handler, attempt: Attempt) -> HttpReply | Failure:
     try:
-        request = _request(attempt)
+        request = request_of(attempt)
     except SigningError:
         return Failure(FailureKind.UNSIGNED, sent=False)
     return handle(request)

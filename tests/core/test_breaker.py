@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convops._policy import Breaker
+from convops._policy import Breaker, Pacer
+from convops._steps import Wait
 from convops.errors import (
     AuthenticationError,
     DeadlineExceededError,
@@ -21,6 +22,7 @@ from convops.errors import (
     TransportError,
 )
 from convops.operations import Mute
+from convops.provider import Quota
 from tests.core.scripted import FORBIDDEN, Scripted, World, answer, broken, dm
 
 BROKE = TransportError("broke")
@@ -198,6 +200,27 @@ def test_a_host_that_answers_again_is_called_again():
     perform(world, pipeline)
     world.clock += 2.0
     assert [perform(world, pipeline).effect for _ in range(2)] == [Effect.APPLIED] * 2
+
+
+def test_a_call_that_waits_for_its_slot_while_the_host_is_found_broken_is_not_made():
+    world = World(*[broken()] * 5, OK)
+    pacer = Pacer()
+    pipeline = world.pipeline(Quick(), pacer=pacer, pace=10.0)
+    accepted = [pipeline.accept(Mute(dm(peer))) for peer in ("bob", "carol")]
+    world.drive(pipeline.perform(accepted[:1], timeout=60.0))
+    waiting = pipeline.perform(accepted[1:], timeout=60.0)
+    waited = waiting.send(None)
+    assert isinstance(waited, Wait)
+    # Meanwhile the fifth failure in a row opens the breaker.
+    pipeline._caller.hosts[0].breaker.note(TransportError("x"), world.clock, 1.0)
+    world.clock += waited.seconds
+    with pytest.raises(StopIteration) as stopped:
+        waiting.send(None)
+    (outcome,) = stopped.value.value
+    assert isinstance(outcome.error, ProviderUnavailableError)
+    assert (outcome.attempts, len(world.attempts)) == (0, 4)
+    # Its slot is left to whoever comes next.
+    assert pacer.reserve(Quota(key=("scripted", "Do"), rate=10.0), world.clock).at == world.clock
 
 
 def test_accounts_do_not_share_a_breaker():

@@ -113,3 +113,26 @@ def test_a_patient_call_waits_for_a_retry():
     (outcome,) = outage(world, pipeline, 1, patient=True)
     assert outcome.effect is Effect.APPLIED
     assert sum(world.waits) > 5.0
+
+
+class Empty(RetryBudget):
+    """Has nothing to begin with."""
+
+    reserve = 0.9
+
+
+def test_a_batch_whose_items_could_be_repeated_pays_for_it_like_any_retry():
+    world = World(answer(failed={"bob": THROTTLED}), OK)
+    (outcome,) = world.perform(world.pipeline(budget=Empty()), Mute(dm()))
+    assert isinstance(outcome.error, RateLimitedError)
+    assert len(world.attempts) == 1
+
+
+def test_a_patient_batch_waits_until_its_items_may_be_repeated():
+    class Saving(Empty):
+        reserve = 1.0
+
+    world = World(*[answer(failed={"bob": THROTTLED})] * 2, OK)
+    (outcome,) = world.perform(world.pipeline(budget=Saving()), Mute(dm()), patient=True)
+    assert outcome.effect is Effect.APPLIED
+    assert sum(world.waits) > 5.0

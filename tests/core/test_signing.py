@@ -223,7 +223,7 @@ NEW_YEAR = 1_767_225_600.0
 def test_the_clock_is_corrected_by_the_vendors_date(ahead, signed):
     signer, clock = Plain(), Clock(NEW_YEAR + ahead)
     seat = signing(signer, clock)
-    seat.learn("Thu, 01 Jan 2026 00:00:00 GMT")
+    seat.learn("Thu, 01 Jan 2026 00:00:00 GMT", 0.0)
     seat.credentials(CALL)
     clock.now += 7.0
     seat.credentials(CALL)
@@ -237,7 +237,7 @@ def test_the_clock_is_corrected_by_the_vendors_date(ahead, signed):
 def test_a_date_that_says_nothing_leaves_the_clock_as_it_is(date):
     signer = Plain()
     seat = signing(signer, Clock(1000.0))
-    seat.learn(date)
+    seat.learn(date, 0.0)
     seat.credentials(CALL)
     assert signer.seen[0][1] == 1000.0
 
@@ -245,7 +245,7 @@ def test_a_date_that_says_nothing_leaves_the_clock_as_it_is(date):
 def test_a_ticket_is_issued_and_renewed_by_the_vendors_clock():
     signer, clock = Ticketed(), Clock(NEW_YEAR - 500.0)
     seat = signing(signer, clock)
-    seat.learn("Thu, 01 Jan 2026 00:00:00 GMT")
+    seat.learn("Thu, 01 Jan 2026 00:00:00 GMT", 0.0)
     ticket_of(seat)
     clock.now += 50.0
     ticket_of(seat)
