@@ -206,10 +206,14 @@ class Caller:
                 return slot
 
     def _slow_down(self, quota: Quota, error: OperationError, wait: float | None) -> None:
-        if isinstance(error, RateLimitedError):
-            now = self.environment.monotonic()
-            pause = error.retry_after if wait is None else wait
-            self.pacer.hold(quota.key, now + min(pause or 0.0, self.retry.retry_after_max), now)
+        if not isinstance(error, RateLimitedError):
+            return
+        now = self.environment.monotonic()
+        if wait is None:
+            # Nobody draws a wait for the next try; those who come after it must not come all at once.
+            jitter = self.environment.random() * self.retry.first_wait_throttled
+            wait = min(error.retry_after or 0.0, self.retry.retry_after_max) + jitter
+        self.pacer.hold(quota.key, now + wait, now)
 
     def _granted(self, wait: float | None, run: Run) -> tuple[float | None, float]:
         """Return the wait if there may be another try, and how long the budget has no retry for it."""

@@ -76,7 +76,7 @@ class _Adapter:
 class HttpxTransport(_Adapter):
     """Exchanges over `httpx.HTTPTransport`, for a `Client`.
 
-    With a transport that was given there is one pool, and httpx's own timeouts bound each read only.
+    A transport that was given keeps no connection, and httpx's own timeouts bound each of its reads only.
     """
 
     def __init__(self, options: TransportOptions) -> None:
@@ -126,7 +126,7 @@ def _exchange(
     transport: httpx.HTTPTransport, attempt: Attempt, deadline: float, exchange: Traffic | None
 ) -> HttpReply | Failure:
     try:
-        return _ask(transport, attempt, deadline)
+        return _ask(transport, attempt, deadline, exchange)
     except SigningError:
         return Failure(FailureKind.UNSIGNED, sent=False)
     except _RefusedError as error:
@@ -138,9 +138,11 @@ def _exchange(
     raise caught
 
 
-def _ask(transport: httpx.HTTPTransport, attempt: Attempt, deadline: float) -> HttpReply:
+def _ask(
+    transport: httpx.HTTPTransport, attempt: Attempt, deadline: float, exchange: Traffic | None
+) -> HttpReply:
     # A frame of its own: what it holds of an answer, which may echo the URL, is cut off with it.
-    response = transport.handle_request(unsigned_request(attempt, deadline))
+    response = transport.handle_request(_request(attempt, deadline, exchange))
     try:
         body = _Body(response, deadline)
         for part in response.iter_raw():
@@ -205,7 +207,7 @@ async def _exchange_async(
 ) -> HttpReply | Failure:
     try:
         async with asyncio.timeout(deadline - time.monotonic()):
-            return await _ask_async(transport, attempt, deadline)
+            return await _ask_async(transport, attempt, deadline, exchange)
     except SigningError:
         return Failure(FailureKind.UNSIGNED, sent=False)
     except _RefusedError as error:
@@ -217,8 +219,10 @@ async def _exchange_async(
     raise caught
 
 
-async def _ask_async(transport: httpx.AsyncHTTPTransport, attempt: Attempt, deadline: float) -> HttpReply:
-    response = await transport.handle_async_request(unsigned_request(attempt, deadline))
+async def _ask_async(
+    transport: httpx.AsyncHTTPTransport, attempt: Attempt, deadline: float, exchange: Traffic | None
+) -> HttpReply:
+    response = await transport.handle_async_request(_request(attempt, deadline, exchange))
     try:
         body = _Body(response, deadline)
         async for part in response.aiter_raw():
@@ -228,11 +232,19 @@ async def _ask_async(transport: httpx.AsyncHTTPTransport, attempt: Attempt, dead
     return body.reply()
 
 
+def _request(attempt: Attempt, deadline: float, exchange: Traffic | None) -> httpx.Request:
+    # Only of our own connections is it known that nothing stands behind an answer.
+    return unsigned_request(attempt, deadline, last=exchange is None)
+
+
 def _ended_cleanly(exchange: Traffic, result: HttpReply | Failure) -> bool:
     if isinstance(result, Failure):
         return False
-    chunked = result.headers.get("transfer-encoding", "").lower() == "chunked"
-    return exchange.ends_with_answer(result.headers.get("content-length"), chunked=chunked)
+    length, coding = (result.headers.get(name) for name in ("content-length", "transfer-encoding"))
+    if length is not None and coding is not None:
+        # Two readers may differ about its end: RFC 9112, section 6.3.
+        return False
+    return exchange.ends_with_answer(length, chunked=coding is not None and coding.lower() == "chunked")
 
 
 def _not_usable(client: str, given: object, wanted: str) -> ConfigError:

@@ -37,12 +37,20 @@ class _SignedHeaders(httpx.Headers):
         return [*super().raw, *((name.encode(), value.encode()) for name, value in signed.items())]
 
 
-def unsigned_request(attempt: Attempt, deadline: float) -> httpx.Request:
-    """Return a request that shows nothing secret, and signs itself as httpx writes it."""
+def unsigned_request(attempt: Attempt, deadline: float, *, last: bool) -> httpx.Request:
+    """Return a request that shows nothing secret, and signs itself as httpx writes it.
+
+    Args:
+        attempt: what to send.
+        deadline: on the monotonic clock.
+        last: whether the connection is to be closed behind the answer.
+    """
     seconds = max(0.001, deadline - time.monotonic())
     headers = {"accept": "application/json", "accept-encoding": "identity", "user-agent": "convops"}
     if attempt.content:
         headers["content-type"] = "application/json"
+    if last:
+        headers["connection"] = "close"
     request = httpx.Request(
         attempt.call.method,
         attempt.origin,
