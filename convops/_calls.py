@@ -106,7 +106,7 @@ class Caller:
                 self.pacer.give_back(slot)
                 continue
             run.key = quota.key, host.base_url
-            if tries == 0:
+            if tries == run.tries_before == 0:
                 self.budget.earn(run.key, now)
             tries += 1
             run.tries = max(run.tries, tries)

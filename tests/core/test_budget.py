@@ -115,6 +115,10 @@ def test_a_patient_call_waits_for_a_retry():
     assert sum(world.waits) > 5.0
 
 
+class Fast(Scripted):
+    rate = 1e9
+
+
 class Empty(RetryBudget):
     """Has nothing to begin with."""
 
@@ -126,6 +130,17 @@ def test_a_batch_whose_items_could_be_repeated_pays_for_it_like_any_retry():
     (outcome,) = world.perform(world.pipeline(budget=Empty()), Mute(dm()))
     assert isinstance(outcome.error, RateLimitedError)
     assert len(world.attempts) == 1
+
+
+def test_a_call_that_repeats_items_earns_nothing():
+    class Generous(RetryBudget):
+        share = 0.5
+
+    world, budget = World(*[answer(failed={"bob": THROTTLED})] * 8, random=0.0), Generous()
+    for _ in range(2):
+        world.perform(world.pipeline(Fast(), budget=budget), Mute(dm()))
+    # Three retries from the start, and half of one earned by each of two calls.
+    assert len(world.attempts) == 4 + 1
 
 
 def test_a_patient_batch_waits_until_its_items_may_be_repeated():
