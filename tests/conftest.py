@@ -1,3 +1,4 @@
-"""Counts the cells of the table of faults, in whichever folder a session was started."""
+"""What holds in whichever folder a session was started: the cells of the table of faults are counted, and a
+session says how many simulated stories it plays."""
 
-pytest_plugins = ("tests.faults.summary",)
+pytest_plugins = ("tests.faults.summary", "tests.simulation.options")
