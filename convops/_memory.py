@@ -73,7 +73,7 @@ class MemoryStore:
 
     def receive(self, conversation: Conversation, count: int = 1) -> None:
         """Let `count` messages arrive from the other side."""
-        with self._lock:
+        with self._lock.held:
             entry = self._entries.get(conversation, _Entry())
             arrived = (*entry.arrived, *[self._now()] * count)
             messages = entry.messages + count
@@ -81,23 +81,23 @@ class MemoryStore:
 
     def state(self, conversation: Conversation) -> ConversationState | None:
         """Return the conversation as it is; None when it is not in the user's list."""
-        with self._lock:
+        with self._lock.held:
             entry = self._entries.get(conversation)
             return _seen(entry) if entry is not None and entry.listed else None
 
     def conversations(self) -> dict[Conversation, ConversationState]:
         """Return every conversation in a user's list."""
-        with self._lock:
+        with self._lock.held:
             return {key: _seen(entry) for key, entry in self._entries.items() if entry.listed}
 
     def clear(self) -> None:
         """Forget everything."""
-        with self._lock:
+        with self._lock.held:
             self._entries.clear()
 
     def perform(self, operation: Operation) -> Effect:
         """Bring about the state an operation asks for, and say whether it held before."""
-        with self._lock:
+        with self._lock.held:
             entry = self._entries.get(operation.conversation, _Entry(listed=False))
             after = _after(operation, entry)
             self._entries[operation.conversation] = after
