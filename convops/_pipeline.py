@@ -16,7 +16,7 @@ from convops._blame import Blame
 from convops._calls import Caller, Host
 from convops._events import Observer, Reporter
 from convops._policy import Pacer, Retry, RetryBudget
-from convops._signing import Signing
+from convops._signing import CLOCK_NOISE, Signing
 from convops._steps import Environment, Run, Steps, Wait
 from convops.errors import (
     Effect,
@@ -212,8 +212,9 @@ class Pipeline:
                 if wait is not None:
                     waits[index] = wait
             slow, believed = self._signing.offset - believed, self._signing.offset
-            if slow > 0:
-                # "Until now" was said by a clock that the answer proves slow: say it again.
+            if slow > CLOCK_NOISE:
+                # "Until now" was said by a clock that the answer proves slow: say it again. Dates are
+                # cut to a second, so that each answer moves the clock a little: that proves nothing.
                 for index in self._stale(left, outcomes, stamped, operations):
                     operations[index] = _later(operations[index], slow)
                     waits.setdefault(index, 0.0)
