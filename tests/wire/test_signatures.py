@@ -10,7 +10,7 @@ import pytest
 import TLSSigAPIv2
 
 from convops.operations import ClearUnread, Conversation
-from convops.provider import Call
+from convops.provider import Call, Ticket
 from convops.secret import Secret
 from convops_tencent.signer import TencentSigner
 from convops_zego.signer import ZegoSigner
@@ -50,6 +50,20 @@ def test_tencents_own_library_makes_the_same_usersig_at_the_same_time(admin, key
 def test_a_usersig_is_renewed_at_half_its_life():
     ticket = TencentSigner(1400000001, Secret("key"), "administrator").issue(1000.0)
     assert (ticket.renew_at, ticket.expires_at) == (1000 + 43200, 1000 + 86400)
+
+
+def test_a_call_to_tencent_carries_the_usersig_it_is_given_and_a_random_number_of_32_bits():
+    signer = TencentSigner(1400000001, Secret("key"), "administrator")
+    ticket = Ticket(Secret("usersig"), 2000.0, 3000.0)
+    credentials = signer.sign(CALL, now=1000.0, nonce=b"\xff" * 8, ticket=ticket)
+    assert credentials.query == {
+        "sdkappid": "1400000001",
+        "identifier": "administrator",
+        "usersig": "usersig",
+        "random": "4294967295",
+    }
+    alone = signer.sign(CALL, now=1000.0, nonce=bytes(8), ticket=None)
+    assert decoded(alone.query["usersig"])["TLS.time"] == 1000
 
 
 def test_a_usersig_is_used_for_many_calls(worlds):
