@@ -193,3 +193,14 @@ def test_an_id_of_exactly_the_vendors_length_is_sent(worlds, vendor):
     world.simulator.receive(conversation)
     world.chat.clear_unread(conversation)
     assert world.simulator.state(conversation).unread == 0
+
+
+def test_the_last_call_of_a_deletion_is_the_one_that_removes(worlds, vendor):
+    (planned,) = worlds.open(vendor).chat.target.plan([Delete(DM, erase_history=True)])
+    assert [call.removes for call in planned.calls][-1] is True
+    assert not any(call.removes for call in planned.calls[:-1])
+
+
+def test_what_removes_nothing_does_not_say_so(worlds, vendor):
+    planned = worlds.open(vendor).chat.target.plan([ClearUnread(DM), MarkRead(DM), Mute(TEAM)])
+    assert {call.removes for batch in planned for call in batch.calls} == {False}
