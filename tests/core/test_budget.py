@@ -69,7 +69,14 @@ def test_keys_that_lie_idle_are_forgotten():
     budget = RetryBudget()
     for number in range(10_000):
         budget.earn(number, 0.0)
-    assert len(budget._saved) < 10_000
+    assert len(budget._saved) == 4096
+
+
+def test_who_looked_at_the_clock_before_another_loses_nothing_by_it():
+    budget = RetryBudget()
+    for _ in range(2):
+        budget.spend(KEY, 100.0)
+    assert budget.spend(KEY, 99.0) == 0.0
 
 
 def test_a_key_in_use_is_not_forgotten_however_many_there_are():

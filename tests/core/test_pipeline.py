@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from inspect import GEN_CLOSED, getgeneratorstate
+from inspect import GEN_CLOSED, Parameter, getgeneratorstate, signature
 
 import pytest
 
+from convops._calls import Caller
+from convops._pipeline import Pipeline
 from convops._policy import Pacer, Retry
-from convops._steps import Exchange, Wait
+from convops._steps import Environment, Exchange, Wait
 from convops.errors import (
     AuthenticationError,
     DeadlineExceededError,
@@ -69,6 +71,11 @@ def one(world, operation=None, *, provider=None, timeout=10.0, patient=False, **
     pipeline = world.pipeline(provider, **settings)
     (outcome,) = world.perform(pipeline, operation or Mute(dm()), timeout=timeout, patient=patient)
     return outcome
+
+
+@pytest.mark.parametrize("kind", [Pipeline, Caller, Environment, Retry])
+def test_what_could_be_swapped_is_given_by_name(kind):
+    assert {parameter.kind for parameter in signature(kind).parameters.values()} == {Parameter.KEYWORD_ONLY}
 
 
 # --- What is accepted ---------------------------------------------------------------------------------

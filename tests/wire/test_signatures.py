@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import zlib
 
@@ -36,6 +37,20 @@ def test_zegos_own_sample_is_signed_as_its_page_says():
         "Signature": "43e5cfcca828314675f91b001390566a",
     }
     assert credentials.headers == {}
+
+
+def test_zegos_signature_is_made_where_md5_is_forbidden_for_security(monkeypatch):
+    md5 = hashlib.md5
+
+    def guarded(text, *, usedforsecurity=True):
+        if usedforsecurity:
+            raise ValueError("disabled for FIPS")
+        return md5(text, usedforsecurity=False)
+
+    monkeypatch.setattr(hashlib, "md5", guarded)
+    signer = ZegoSigner(12345, Secret("9193cc662a4c0ec135ec71fb57194b38"))
+    credentials = signer.sign(CALL, now=1615186943.9, nonce=bytes.fromhex("4fd24687296dd9f3"), ticket=None)
+    assert credentials.query["Signature"] == "43e5cfcca828314675f91b001390566a"
 
 
 @pytest.mark.parametrize("admin", ["administrator", "管理员", "a b+c/d=e&f"])

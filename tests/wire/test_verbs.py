@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from convops.errors import Effect, InvalidRequestError, UnsupportedOperationError
+from convops.errors import Effect, InvalidRequestError, TransportError, UnsupportedOperationError
 from convops.operations import ClearUnread, Conversation, ConversationKind, Delete, MarkRead, Mute
-from convops.testing import ConversationState
+from convops.provider import FailureKind
+from convops.testing import ConversationState, Fault
 from tests.wire.worlds import DM, OTHERS, TEAM
 
 LACKING = {
@@ -204,3 +205,12 @@ def test_the_last_call_of_a_deletion_is_the_one_that_removes(worlds, vendor):
 def test_what_removes_nothing_does_not_say_so(worlds, vendor):
     planned = worlds.open(vendor).chat.target.plan([ClearUnread(DM), MarkRead(DM), Mute(TEAM)])
     assert {call.removes for batch in planned for call in batch.calls} == {False}
+
+
+@cells("clear_unread", "mark_read", "delete", "mute")
+def test_a_call_that_broke_after_it_was_sent_may_have_been_applied(worlds, vendor, conversation, verb):
+    world = worlds.open(vendor, attempts=1)
+    world.simulator.misbehave(Fault(failure=FailureKind.BROKEN, applies=True))
+    with pytest.raises(TransportError) as caught:
+        getattr(world.chat, verb)(conversation)
+    assert caught.value.effect is Effect.UNKNOWN
