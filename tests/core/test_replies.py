@@ -113,6 +113,7 @@ def test_no_retry_after_says_nothing():
 
 @given(text=st.text() | st.text(st.sampled_from("0123456789+-:, .eEinfaNJMTGW")))
 @example("Mon, 01 Jan 0000 00:00:00 GMT")
+@example("0\x1f")
 @example("1 Jan 1 0:0:0 +2400")
 def test_whatever_retry_after_holds_comes_to_seconds_or_nothing(text):
     seconds = parse_retry_after(text, now=NEW_YEAR)
