@@ -214,11 +214,10 @@ class Pipeline:
                 waits.clear()
             slow, believed = self._signing.offset - believed, self._signing.offset
             if slow > 0:
-                # "Until now" was said by a clock that the answer proves slow: say it again, once.
+                # "Until now" was said by a clock that the answer proves slow: say it again.
                 stale = self._stale(unsure.intersection(left), outcomes)
                 operations = _later(operations, stale, slow)
                 waits |= dict.fromkeys(stale - waits.keys(), 0.0)
-                unsure -= stale
             left = sorted(waits)
             if left:
                 yield Wait(max(waits.values()))
