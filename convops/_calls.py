@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 from attrs import define, field, frozen
 
 from convops._blame import Blame
 from convops._events import Reporter
-from convops._policy import Breaker, Pacer, Retry, RetryBudget, Slot
+from convops._locks import Lock
+from convops._policy import KEPT, Breaker, Pacer, Retry, RetryBudget, Slot
 from convops._replies import clean_request_id, failure_error, read_reply, status_error
 from convops._signing import OneShot, Signing
 from convops._steps import Environment, Exchange, Run, Steps, Wait
@@ -52,6 +54,34 @@ class _Tried:
     seconds: float
 
 
+class Facts:
+    """What `once` calls were answered, kept for as long as a client lives; safe to share by threads.
+
+    The oldest are dropped when there are very many: they are asked again.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._replies: dict[Hashable, Reply] = {}
+
+    def get(self, call: Call) -> Reply | None:
+        """Return what was answered to such a call before; None for a call that is to be sent."""
+        return self._replies.get(_identity(call)) if call.once else None
+
+    def keep(self, call: Call, reply: Reply) -> None:
+        """Remember the answer to a `once` call, and of any other nothing."""
+        if not call.once:
+            return
+        with self._lock:
+            self._replies[_identity(call)] = reply
+            if len(self._replies) > KEPT:
+                del self._replies[next(iter(self._replies))]
+
+
+def _identity(call: Call) -> Hashable:
+    return call.action, call.method, call.target(), call.content()
+
+
 @define(kw_only=True)
 class Caller:
     """Sends the calls of one account.
@@ -68,6 +98,7 @@ class Caller:
         pace: calls per second for each quota; None follows the vendor's documents.
         blame: names the plugin's bugs.
         reporter: tells of each attempt.
+        facts: what was learnt once.
     """
 
     provider: AnyProvider
@@ -81,15 +112,20 @@ class Caller:
     pace: float | None
     blame: Blame
     reporter: Reporter
+    facts: Facts = field(factory=Facts)
 
     def send(self, call: Call, run: Run) -> Steps[Reply]:
-        """Send a call until it is answered.
+        """Send a call until it is answered, if the answer is not remembered.
 
         Raises:
             OperationError: it was refused, or given up.
             PluginError: the plugin has a bug.
         """
         run.start_call()
+        with self.blame.plugin("a call of the flow", run):
+            known = self.facts.get(call)
+        if known is not None:
+            return known
         quota = self._quota(call, run)
         tries = 0
         renewed = unanswered = False
