@@ -42,22 +42,32 @@ def base_url(_: Any, attribute: attrs.Attribute[Any], value: object) -> None:
         raise ConfigError(f"{name} may use http only on a loopback address; use https")
 
 
-def one_of(names: Iterable[str]) -> Callable[[Any, attrs.Attribute[Any], object], None]:
+@attrs.frozen
+class OneOf:
+    """Validates an optional attrs field that takes one of a few names.
+
+    Attributes:
+        names: those it takes, in order.
+    """
+
+    names: tuple[str, ...]
+
+    def __call__(self, _: Any, attribute: attrs.Attribute[Any], value: object) -> None:
+        """Raise a `ConfigError` that names the nearest and all of them."""
+        if value is None or value in self.names:
+            return
+        near = difflib.get_close_matches(str(value), self.names, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise ConfigError(f"{attribute.name} {value!r} is unknown; {hint}known: {', '.join(self.names)}")
+
+
+def one_of(names: Iterable[str]) -> OneOf:
     """Return a validator for an optional attrs field that takes one of a few names.
 
     Raises:
         ConfigError: names the nearest and all of them.
     """
-    known = sorted(names)
-
-    def validate(_: Any, attribute: attrs.Attribute[Any], value: object) -> None:
-        if value is None or value in known:
-            return
-        near = difflib.get_close_matches(str(value), known, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ConfigError(f"{attribute.name} {value!r} is unknown; {hint}known: {', '.join(known)}")
-
-    return validate
+    return OneOf(tuple(sorted(names)))
 
 
 def integer(low: int, high: int) -> Callable[[Any, attrs.Attribute[Any], int], None]:
