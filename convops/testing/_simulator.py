@@ -105,9 +105,7 @@ class Simulator(ABC):
     def spelled(self, conversation: Conversation) -> Conversation:
         """Return a conversation of a scene with this vendor's ids."""
         other = self.user_id if conversation.kind is ConversationKind.DIRECT else self.group_id
-        return evolve(
-            conversation, user=self.user_id(conversation.user), other=other(conversation.other)
-        )
+        return evolve(conversation, user=self.user_id(conversation.user), other=other(conversation.other))
 
     @abstractmethod
     def receive(self, conversation: Conversation, count: int = 1) -> None:
