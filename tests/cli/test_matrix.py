@@ -88,7 +88,7 @@ def test_the_table_has_a_row_for_every_cell(run):
     rows = result.stdout.split("\n\n")[0].splitlines()[2:]
 
     assert (result.exit_code, result.stderr) == (0, "")
-    assert len(rows) == 3 * len(OPERATIONS) * len(ConversationKind)
+    assert len(rows) == 4 * len(OPERATIONS) * len(ConversationKind)
     assert "Tencent Cloud Chat with allow_group_unread_reset = true: clear_unread" in result.stdout
 
 

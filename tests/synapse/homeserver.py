@@ -22,6 +22,7 @@ from attrs import define, field, frozen
 SERVER_NAME = "matrix.example"
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
+PORTS_TRIED = 3
 
 APPSERVICE = """
 id: convops
@@ -237,14 +238,21 @@ class Homeserver:
 @contextmanager
 def running(folder: Path) -> Iterator[Homeserver]:
     """Start a server whose files stand in a folder, and stop it."""
-    token, port = secrets.token_hex(16), _free_port()
-    values = {
-        "name": SERVER_NAME,
-        "port": port,
-        "folder": folder,
-        "other": secrets.token_hex(16),
-        "token": token,
-    }
+    for attempt in range(PORTS_TRIED):
+        place = folder / str(attempt)
+        place.mkdir()
+        with _started(place) as server:
+            if server is not None:
+                yield server
+                return
+    raise RuntimeError((place / "output.log").read_text("utf-8")[-2000:])
+
+
+@contextmanager
+def _started(folder: Path) -> Iterator[Homeserver | None]:
+    """Yield the server, or None if it did not come up: somebody else may have taken the port meanwhile."""
+    token, port, other = secrets.token_hex(16), _free_port(), secrets.token_hex(16)
+    values = {"name": SERVER_NAME, "port": port, "folder": folder, "other": other, "token": token}
     for name, text in (("appservice", APPSERVICE), ("homeserver", CONFIG), ("log", LOG)):
         (folder / f"{name}.yaml").write_text(text.format(**values), "utf-8")
     command = [sys.executable, "-m", "synapse.app.homeserver", "-c", str(folder / "homeserver.yaml")]
@@ -256,8 +264,7 @@ def running(folder: Path) -> Iterator[Homeserver]:
         process = subprocess.Popen(command, **how)  # noqa: S603 - our own configuration
     server = Homeserver(f"http://127.0.0.1:{port}", token)
     try:
-        _await(server, process, folder)
-        yield server
+        yield server if _is_up(server, process) else None
     finally:
         server.close()
         process.terminate()
@@ -275,12 +282,12 @@ def _free_port() -> int:
         return port
 
 
-def _await(server: Homeserver, process: subprocess.Popen[bytes], folder: Path) -> None:
+def _is_up(server: Homeserver, process: subprocess.Popen[bytes]) -> bool:
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end and process.poll() is None:
         try:
-            if server.ask("GET", "versions").status == 200:
-                return
+            # A server of somebody else's would not know the token.
+            return server.ask("GET", "v3", "account", "whoami").status == 200
         except httpx.TransportError:
             time.sleep(0.05)
-    raise RuntimeError((folder / "output.log").read_text("utf-8")[-2000:])
+    return False
