@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -144,7 +145,10 @@ class Homeserver:
 
     def person(self, name: str) -> str:
         """Register somebody new, and return the id."""
-        local = f"{name}-{next(self._numbers)}"
+        return self.register(f"{name}-{next(self._numbers)}")
+
+    def register(self, local: str) -> str:
+        """Register somebody under a name, and return the id."""
         body = {"type": "m.login.application_service", "username": local, "inhibit_login": True}
         made: str = self.must("POST", "v3", "register", body=body)["user_id"]
         return made
@@ -168,13 +172,16 @@ class Homeserver:
         """Write the list that a user's client keeps."""
         self.must("PUT", "v3", "user", user, "account_data", "m.direct", user=user, body=rooms)
 
-    def say(self, room: str, sender: str, count: int = 1, **content: Any) -> str:
-        """Send messages, and return the id of the last."""
+    def say(
+        self, room: str, sender: str, count: int = 1, *, dated: datetime | None = None, **content: Any
+    ) -> str:
+        """Send messages, and return the id of the last; the application service may date them."""
         event = ""
+        when = {} if dated is None else {"ts": str(int(dated.timestamp() * 1000))}
         for _ in range(count):
             words = {"msgtype": "m.text", "body": "hello", **content}
             path = ("v3", "rooms", room, "send", "m.room.message", f"t{time.time_ns()}")
-            event = self.must("PUT", *path, user=sender, body=words)["event_id"]
+            event = self.must("PUT", *path, user=sender, body=words, **when)["event_id"]
         return event
 
     def mark_unread(self, user: str, room: str) -> None:
