@@ -17,7 +17,7 @@ from convops.provider._contract import (
     check_id_bytes,
     hookimpl,
 )
-from convops.provider._settings import OneOf, base_url, integer, not_empty, one_of
+from convops.provider._settings import OneOf, base_url, header_safe, integer, not_empty, one_of
 from convops.provider._signer import Credentials, Signer, Ticket, Unsigned
 from convops.provider._wire import (
     AsyncTransport,
@@ -62,6 +62,7 @@ __all__ = [
     "base_url",
     "check_id_bytes",
     "error_for",
+    "header_safe",
     "hookimpl",
     "integer",
     "member",

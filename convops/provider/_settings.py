@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,6 +12,9 @@ from urllib.parse import urlsplit
 import attrs
 
 from convops.errors import ConfigError
+from convops.secret import Secret
+
+_HEADER_SAFE = re.compile(r"[!-~]*")
 
 
 def base_url(_: Any, attribute: attrs.Attribute[Any], value: object) -> None:
@@ -92,6 +96,16 @@ def not_empty(_: Any, attribute: attrs.Attribute[Any], value: object) -> None:
     """
     if not value:
         raise ConfigError(f"{attribute.name} is empty")
+
+
+def header_safe(_: Any, attribute: attrs.Attribute[Any], value: Secret) -> None:
+    """Validate an attrs field whose secret is sent in a header.
+
+    Raises:
+        ConfigError: it holds white space, such as the end of the line it was read from, or no ASCII.
+    """
+    if _HEADER_SAFE.fullmatch(value.reveal()) is None:
+        raise ConfigError(f"{attribute.name} holds white space or a character that no header has")
 
 
 def _is_loopback(host: str) -> bool:

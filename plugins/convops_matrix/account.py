@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import field, frozen
 
-from convops.provider import base_url, not_empty, one_of
+from convops.provider import base_url, header_safe, not_empty, one_of
 from convops.secret import Secret
 
 LEAVE = "leave"
@@ -24,5 +24,5 @@ class MatrixAccount:
     """
 
     base_url: str = field(validator=base_url)
-    access_token: Secret = field(validator=not_empty)
+    access_token: Secret = field(validator=[not_empty, header_safe])
     delete_mode: str | None = field(default=None, validator=one_of((LEAVE, HIDE)))

@@ -22,7 +22,8 @@ BY_M_DIRECT = Caveat(
 )
 SENDERS_CLOCK = Caveat(
     "matrix.senders-clock",
-    "a message counts by the time its sender's homeserver gave it, so one that was dated ahead stays unread",
+    "messages go by the time their sender's homeserver wrote on them: one dated ahead may stay unread, and "
+    "one dated back may be taken by a late repeat",
     codes.FIND_PAGE,
 )
 FLAG_UNPINNED = Caveat(

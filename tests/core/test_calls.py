@@ -137,6 +137,18 @@ def group(user="a", group="g"):
 
 
 @pytest.mark.parametrize("text", ["x" * 32, "\u4f60" * 10 + "xx", "\U0001f600" * 8])
+def test_a_code_may_go_by_action_and_status_and_a_row_for_any_action_comes_last():
+    table = {
+        ("leave", 403, "M_X"): Code(NotFoundError, "never there", "https://vendor.example"),
+        ("*", 403, "M_X"): Code(RateLimitedError, "not now", "https://vendor.example"),
+    }
+
+    errors = [error_for(table, (*key, "M_X")) for key in (("leave", 403), ("mute", 403), ("leave", 404))]
+
+    assert [type(error) for error in errors] == [NotFoundError, RateLimitedError, ProviderError]
+    assert [error.code for error in errors] == ["M_X"] * 3
+
+
 def test_an_id_of_the_vendors_limit_in_utf8_bytes_is_taken(text):
     for operation in (direct(user=text), direct(peer=text), group(user=text), group(group=text)):
         check_id_bytes(operation, 32)

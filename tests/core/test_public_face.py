@@ -89,6 +89,7 @@ PROVIDER_FACE = [
     "base_url",
     "check_id_bytes",
     "error_for",
+    "header_safe",
     "hookimpl",
     "integer",
     "member",
