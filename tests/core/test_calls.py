@@ -125,18 +125,6 @@ def test_a_code_that_is_no_error_is_no_success_where_an_error_is_asked_for():
     assert type(error_for(TABLE, 3)) is ProviderError
 
 
-# --- Checking ids -------------------------------------------------------------------------------------
-
-
-def direct(user="a", peer="b"):
-    return Mute(Conversation.direct(user=user, peer=peer))
-
-
-def group(user="a", group="g"):
-    return Mute(Conversation.group(user=user, group=group))
-
-
-@pytest.mark.parametrize("text", ["x" * 32, "\u4f60" * 10 + "xx", "\U0001f600" * 8])
 def test_a_code_may_go_by_action_and_status_and_a_row_for_any_action_comes_last():
     table = {
         ("leave", 403, "M_X"): Code(NotFoundError, "never there", "https://vendor.example"),
@@ -149,6 +137,18 @@ def test_a_code_may_go_by_action_and_status_and_a_row_for_any_action_comes_last(
     assert [error.code for error in errors] == ["M_X"] * 3
 
 
+# --- Checking ids -------------------------------------------------------------------------------------
+
+
+def direct(user="a", peer="b"):
+    return Mute(Conversation.direct(user=user, peer=peer))
+
+
+def group(user="a", group="g"):
+    return Mute(Conversation.group(user=user, group=group))
+
+
+@pytest.mark.parametrize("text", ["x" * 32, "\u4f60" * 10 + "xx", "\U0001f600" * 8])
 def test_an_id_of_the_vendors_limit_in_utf8_bytes_is_taken(text):
     for operation in (direct(user=text), direct(peer=text), group(user=text), group(group=text)):
         check_id_bytes(operation, 32)
