@@ -295,6 +295,7 @@ def _read_markers(state: State, asked: Asked) -> Document:
 
 def _mark(state: State, user: str, name: str, markers: Document) -> Document:
     room, side = state.rooms.get(name), state.users[user]
+    # Synapse goes through a set: whether a receipt counts beside a refused marker depends on its start.
     if FULLY_READ in markers:
         place = None if room is None else room.place(markers[FULLY_READ])
         if room is None or place is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,6 +13,11 @@ from tests.synapse.homeserver import Homeserver
 pytestmark = pytest.mark.synapse
 
 WRITES = ("clear_unread", "mark_read")
+
+# Dated by the application service, so that no test depends on two clocks or a pause.
+EARLIER = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+BETWEEN = EARLIER + timedelta(minutes=10)
+LATER = EARLIER + timedelta(minutes=20)
 
 
 @frozen
@@ -29,8 +33,8 @@ class Scene:
     def unread(self) -> int:
         return self.server.unread(self.alice, self.room)
 
-    def says(self, count: int = 1) -> str:
-        return self.server.say(self.room, self.bob, count)
+    def says(self, count: int = 1, *, dated: datetime | None = None) -> str:
+        return self.server.say(self.room, self.bob, count, dated=dated)
 
     def seen_by_bob(self) -> set[tuple[str, str]]:
         return self.server.receipts(self.room, of=self.alice, seen_by=self.bob)
@@ -98,13 +102,10 @@ def test_doing_it_again_changes_nothing_and_is_no_error(scene, chat):
 
 
 def test_up_to_a_time_is_kept_to_the_message(scene, chat):
-    before = scene.says(2)
-    time.sleep(0.02)
-    between = datetime.now(UTC)
-    time.sleep(0.02)
-    scene.says(3)
+    before = scene.says(2, dated=EARLIER)
+    scene.says(3, dated=LATER)
 
-    chat.mark_read(scene.conversation, up_to=between)
+    chat.mark_read(scene.conversation, up_to=BETWEEN)
 
     assert scene.unread() == 3
     assert scene.seen_by_bob() == {("m.read", before)}
@@ -112,11 +113,9 @@ def test_up_to_a_time_is_kept_to_the_message(scene, chat):
 
 @pytest.mark.parametrize("operation", [ClearUnread, MarkRead])
 def test_a_late_repeat_takes_no_newer_message(scene, chat, operation):
-    scene.says(2)
-    time.sleep(0.02)
-    decided = operation(scene.conversation, at=datetime.now(UTC))
-    time.sleep(0.02)
-    scene.says(4)
+    scene.says(2, dated=EARLIER)
+    decided = operation(scene.conversation, at=BETWEEN)
+    scene.says(4, dated=LATER)
 
     outcomes = [*chat.apply([decided]), *chat.apply([decided])]
 
@@ -124,19 +123,39 @@ def test_a_late_repeat_takes_no_newer_message(scene, chat, operation):
     assert scene.unread() == 4
 
 
-def test_nothing_goes_back_to_an_older_message(scene, chat):
-    scene.says()
-    time.sleep(0.02)
-    then = datetime.now(UTC)
-    time.sleep(0.02)
-    last = scene.says(2)
-    chat.mark_read(scene.conversation)
+@pytest.mark.parametrize("included", [True, False])
+def test_the_very_millisecond_of_a_message_is_included(scene, chat, included):
+    scene.says(dated=EARLIER - timedelta(seconds=1))
+    scene.says(2, dated=EARLIER)
+    moment = EARLIER if included else EARLIER - timedelta(milliseconds=1)
 
-    outcome = chat.mark_read(scene.conversation, up_to=then)
+    chat.mark_read(scene.conversation, up_to=moment)
+
+    assert scene.unread() == (0 if included else 2)
+
+
+def test_nothing_goes_back_to_an_older_message(scene, chat):
+    scene.says(dated=EARLIER)
+    last = scene.says(2, dated=LATER)
+    chat.mark_read(scene.conversation, up_to=LATER)
+
+    outcome = chat.mark_read(scene.conversation, up_to=BETWEEN)
 
     assert outcome.effect is Effect.APPLIED
     assert scene.unread() == 0
     assert scene.seen_by_bob() == {("m.read", last)}
+
+
+def test_a_message_dated_back_may_stay_unread_as_the_caveat_says(scene, chat):
+    # The joining is of today, so it is the newest event by date, and came before the messages.
+    scene.says(2, dated=EARLIER)
+
+    outcome = chat.clear_unread(scene.conversation)
+
+    assert outcome.effect is Effect.APPLIED
+    assert scene.unread() == 2
+    support = chat.target.supports(ClearUnread, scene.conversation.kind)
+    assert "matrix.senders-clock" in [caveat.id for caveat in support.caveats]
 
 
 def test_a_time_before_the_room_was_made_leaves_nothing_to_do(scene, chat):

@@ -161,7 +161,8 @@ RECEIPTS = (
     Say("own", "fourth"),
     post(MARKERS, {}),
     post(MARKERS, {"m.nonsense": "{fourth}"}),
-    post(MARKERS, {"m.fully_read": "$nonsense", "m.read": "{fourth}"}),
+    # Two different events would be taken in an order that changes from one start of Synapse to the next.
+    post(MARKERS, {"m.fully_read": "$nonsense", "m.read": "$nonsense"}),
     post(MARKERS, {"m.read": "$nonsense"}),
     post(MARKERS, []),
     post(MARKERS, b""),
