@@ -22,8 +22,8 @@ BY_M_DIRECT = Caveat(
 )
 SENDERS_CLOCK = Caveat(
     "matrix.senders-clock",
-    "messages go by the time their sender's homeserver wrote on them: one dated ahead or back, as bridges do, "
-    "may stay unread, or be taken by a late repeat",
+    "messages go by the time their sender's homeserver wrote on them: one dated ahead or back, as bridges "
+    "do, may stay unread, or be taken by a late repeat",
     codes.FIND_PAGE,
 )
 FLAG_UNPINNED = Caveat(
