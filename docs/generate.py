@@ -13,7 +13,7 @@ from pathlib import Path
 from convops._cli._matrix import column_of, markdown
 from convops._registry import installed
 from convops.errors import OperationError
-from convops.provider import AnyProvider, error_for
+from convops.provider import AnyProvider, CodeKey, error_for
 
 ROOT = Path(__file__).parent.parent
 MARK = re.compile(r"(<!-- generated: (?P<name>\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -69,9 +69,9 @@ def _section(provider: AnyProvider) -> str:
     return f"## {provider.title}\n\n" + "\n".join(rows) + "\n"
 
 
-def _row(provider: AnyProvider, code: int | str) -> str:
+def _row(provider: AnyProvider, code: CodeKey) -> str:
     row = provider.codes[code]
-    link = f"[{code}]({row.source})"
+    link = f"[{_words(code)}]({row.source})"
     if row.error is None:
         return f"| {link} | none | | `ALREADY` | {row.meaning} |"
     error = error_for(provider.codes, code)
@@ -80,6 +80,13 @@ def _row(provider: AnyProvider, code: int | str) -> str:
         f"| {link} | `{type(error).__name__}` | {_yes(error.retryable)}{after} "
         f"| `{error.effect.name}` | {row.meaning} |"
     )
+
+
+def _words(code: CodeKey) -> str:
+    if not isinstance(code, tuple):
+        return str(code)
+    action, status, name = code
+    return f"{'any call' if action == '*' else action}: {status} {name}"
 
 
 def _yes(flag: bool) -> str:  # noqa: FBT001 - one word for one flag

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -27,7 +28,7 @@ from convops._cli._tables import Table, show
 from convops._registry import Installed, find_provider, installed
 from convops.errors import ConfigError
 from convops.operations import OPERATIONS, ConversationKind
-from convops.provider import AnyProvider
+from convops.provider import AnyProvider, OneOf
 from convops.support import Caveat
 
 
@@ -39,13 +40,14 @@ class Column:
         name: its short name.
         title: the name people know.
         cells: with every account option at its default.
-        options: the cells that change when a yes-or-no setting is switched on, by setting.
+        options: the cells that change when a yes-or-no setting is switched on, or when one of a few
+            names is chosen for a setting: by the setting and its value, as TOML writes them.
     """
 
     name: str
     title: str
     cells: Cells
-    options: Mapping[str, Cells] = field(factory=dict)
+    options: Mapping[tuple[str, str], Cells] = field(factory=dict)
 
 
 def column_of(provider: AnyProvider) -> Column:
@@ -67,10 +69,21 @@ def _column(provider: AnyProvider, account: Any) -> Column:
         return cells_of(lambda operation, kind: provider.support(settings, operation, kind))
 
     plain = cells(account)
-    switches = [one.name for one in attrs.fields(provider.account_type) if one.default is False]
-    changes = {name: changed_cells(plain, cells(attrs.evolve(account, **{name: True}))) for name in switches}
-    options = {name: changed for name, changed in changes.items() if changed}
+    changes = {
+        (name, json.dumps(value)): changed_cells(plain, cells(attrs.evolve(account, **{name: value})))
+        for name, value in _choices(provider.account_type)
+    }
+    options = {choice: changed for choice, changed in changes.items() if changed}
     return Column(name=provider.name, title=provider.title, cells=plain, options=options)
+
+
+def _choices(account_type: type) -> Iterator[tuple[str, object]]:
+    """Yield each setting that has few values, with every value that is not its default."""
+    for one in attrs.fields(account_type):
+        if one.default is False:
+            yield one.name, True
+        elif isinstance(one.validator, OneOf):
+            yield from ((one.name, name) for name in one.validator.names)
 
 
 def columns_of(found: Sequence[Installed]) -> tuple[list[Column], dict[str, str]]:
@@ -100,9 +113,14 @@ def matrix_document(columns: Sequence[Column], problems: Mapping[str, str]) -> d
         "problems": dict(problems),
         "cells": [one for column in columns for one in _cell_documents(column.name, column.cells)],
         "options": [
-            {"provider": column.name, "setting": name, "cells": _cell_documents(column.name, cells)}
+            {
+                "provider": column.name,
+                "setting": name,
+                "value": json.loads(value),
+                "cells": _cell_documents(column.name, cells),
+            }
             for column in columns
-            for name, cells in column.options.items()
+            for (name, value), cells in column.options.items()
         ],
         "caveats": [caveat_document(caveat) for _, caveat in footnotes.notes()],
     }
@@ -174,9 +192,9 @@ def summary(column: Column) -> str:
 def option_lines(column: Column, footnotes: Footnotes) -> list[str]:
     """Return what switching on a setting of the account changes."""
     return [
-        f"{column.title} with {name} = true: {operation.name} of a {kind.value} conversation is "
+        f"{column.title} with {name} = {value}: {operation.name} of a {kind.value} conversation is "
         f"{cell_words(support)}{footnotes.reference(support.caveats)}."
-        for name, cells in column.options.items()
+        for (name, value), cells in column.options.items()
         for (operation, kind), support in cells.items()
     ]
 

@@ -9,11 +9,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from convops._states import ConversationState
 from convops._transports.inprocess import AsyncInProcess, InProcess
-from convops.operations import Conversation
+from convops.operations import Conversation, ConversationKind
 from convops.provider import Failure, FailureKind, HttpReply, HttpRequest
 
 
@@ -25,7 +25,7 @@ class Fault:
         action: the vendor's name of the call it hits; None hits any.
         applies: whether the request takes effect before the fault shows.
         code: answer this vendor code, in the vendor's own shape.
-        status: answer this HTTP status.
+        status: answer this HTTP status; None answers the one that the vendor would.
         headers: answer these headers as well.
         body: answer this body instead of the vendor's.
         failure: answer nothing: the connection breaks, or the time runs out.
@@ -33,8 +33,8 @@ class Fault:
 
     action: str | None = None
     applies: bool = False
-    code: int | None = None
-    status: int = 200
+    code: int | str | None = None
+    status: int | None = None
     headers: Mapping[str, str] = field(factory=dict)
     body: bytes | None = None
     failure: FailureKind | None = None
@@ -94,6 +94,19 @@ class Simulator(ABC):
     def add_group(self, group: str, members: Iterable[str], *, kind: str | None = None) -> None:
         """Create a group; `kind` is one of the vendor's group types, None its plainest."""
 
+    def user_id(self, name: str) -> str:
+        """Return the id of the user whom a scene calls `name`; most vendors take any text."""
+        return name
+
+    def group_id(self, name: str) -> str:
+        """Return the id of the group that a scene calls `name`."""
+        return name
+
+    def spelled(self, conversation: Conversation) -> Conversation:
+        """Return a conversation of a scene with this vendor's ids."""
+        other = self.user_id if conversation.kind is ConversationKind.DIRECT else self.group_id
+        return evolve(conversation, user=self.user_id(conversation.user), other=other(conversation.other))
+
     @abstractmethod
     def receive(self, conversation: Conversation, count: int = 1) -> None:
         """Let `count` messages arrive from the other side; users and groups must exist."""
@@ -124,7 +137,7 @@ class Simulator(ABC):
         """Return what the vendor answers, after changing the state accordingly."""
 
     @abstractmethod
-    def refusal(self, code: int) -> HttpReply:
+    def refusal(self, code: int | str) -> HttpReply:
         """Return the vendor's answer for a code."""
 
     def handle(self, request: HttpRequest) -> HttpReply | Failure:
@@ -157,7 +170,8 @@ class Simulator(ABC):
             reply = self.refusal(fault.code)
         body = reply.body if fault.body is None else fault.body
         headers = {name.lower(): value for name, value in fault.headers.items()}
-        return HttpReply(fault.status, {**reply.headers, **headers}, body)
+        status = reply.status if fault.status is None else fault.status
+        return HttpReply(status, {**reply.headers, **headers}, body)
 
     # --- Shells ---
 

@@ -145,9 +145,9 @@ class ZegoSimulator(Simulator):
             return self.refusal(refusal.code)
         return self._reply(document.pop("Code", ReturnCode.SUCCESS), document)
 
-    def refusal(self, code: int) -> HttpReply:
+    def refusal(self, code: int | str) -> HttpReply:
         """Return ZIM's answer for a code."""
-        return self._reply(code, {})
+        return self._reply(int(code), {})
 
     def _reply(self, code: int, document: Mapping[str, Any]) -> HttpReply:
         # The pages declare no HTTP status but 200, and a RequestId of digits in a string.

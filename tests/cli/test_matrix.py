@@ -79,8 +79,24 @@ def test_a_setting_that_changes_a_cell_is_found(run):
 
     (option,) = document["options"]
     assert (option["provider"], option["setting"]) == ("tencent", "allow_group_unread_reset")
+    assert option["value"] is True
     (cell,) = option["cells"]
     assert (cell["operation"], cell["kind"], cell["fidelity"]) == ("clear_unread", "group", "native")
+
+
+def test_a_setting_that_takes_a_few_names_is_tried_with_each(run):
+    document = json.loads(run("matrix", "matrix", "--json").stdout)
+
+    found = {
+        (option["setting"], option["value"], cell["operation"], cell["kind"], cell["fidelity"])
+        for option in document["options"]
+        for cell in option["cells"]
+    }
+    assert found == {
+        ("delete_mode", mode, "delete", kind, "equivalent")
+        for mode in ("hide", "leave")
+        for kind in ("direct", "group")
+    }
 
 
 def test_the_table_has_a_row_for_every_cell(run):
@@ -88,7 +104,7 @@ def test_the_table_has_a_row_for_every_cell(run):
     rows = result.stdout.split("\n\n")[0].splitlines()[2:]
 
     assert (result.exit_code, result.stderr) == (0, "")
-    assert len(rows) == 3 * len(OPERATIONS) * len(ConversationKind)
+    assert len(rows) == 4 * len(OPERATIONS) * len(ConversationKind)
     assert "Tencent Cloud Chat with allow_group_unread_reset = true: clear_unread" in result.stdout
 
 

@@ -120,6 +120,19 @@ def test_an_empty_secret_is_refused(provider, name):
     assert refused(provider, **{**base, name: Secret("")}) == f"{name} is empty"
 
 
+@pytest.mark.parametrize("token", ["from-a-file\n", "two words", "caf\u00e9", "\x00"])
+def test_a_token_that_no_header_can_carry_is_refused_and_not_repeated(token):
+    message = refused("matrix", base_url="https://matrix.example", access_token=token)
+    assert message == "access_token holds white space or a character that no header has"
+
+
+def test_an_unknown_mode_names_the_nearest_and_the_known():
+    given = {"base_url": "https://matrix.example", "access_token": "t", "delete_mode": "leaf"}
+    assert refused("matrix", **given) == (
+        "delete_mode 'leaf' is unknown; did you mean 'leave'? known: hide, leave"
+    )
+
+
 def test_an_unknown_region_names_the_nearest_and_the_known():
     message = refused("zego", **ZEGO, region="hongkng")
     assert "region 'hongkng' is unknown" in message
