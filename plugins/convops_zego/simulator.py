@@ -9,18 +9,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
 from itertools import count
 from typing import Any, ClassVar, Literal
-from urllib.parse import parse_qsl
 
-from convops.errors import InvalidRequestError
 from convops.operations import Conversation, ConversationKind
 from convops.provider import HttpReply, HttpRequest
 from convops.testing import ConversationState, Simulator
-from convops_zego._simulated_state import ID_BYTES, RefusalError, ReturnCode, Side, SimulatedApp
+from convops_zego._simulated_parameters import (
+    Parameters,
+    conversation_of,
+    from_body,
+    from_query,
+    is_number,
+    peek,
+    query_of,
+    user_of,
+)
+from convops_zego._simulated_state import RefusalError, ReturnCode, Side, SimulatedApp
 
 # The account of the signing sample: https://www.zegocloud.com/docs/zim-server/accessing-server-apis
 _SAMPLE_APP = 12345
@@ -31,10 +38,6 @@ _CALLS_PER_SECOND = 20
 _BATCH = 10
 # Sums of binary fractions are off by less; twenty calls spaced by exactly 50 ms must pass.
 _ROUNDING = 1e-6
-
-_KINDS = {0: ConversationKind.DIRECT, 2: ConversationKind.GROUP}
-
-Parameters = Mapping[str, Any]
 
 
 class ZegoSimulator(Simulator):
@@ -127,14 +130,14 @@ class ZegoSimulator(Simulator):
         so that nothing is refused here.
         """
         with self._lock:
-            nonces = Counter(_peek(exchange.request, "SignatureNonce") for exchange in self.exchanges)
+            nonces = Counter(peek(exchange.request, "SignatureNonce") for exchange in self.exchanges)
         return [nonce for nonce, times in nonces.items() if nonce and times > 1]
 
     # --- Answer ---
 
     def action(self, request: HttpRequest) -> str:
         """Return the `Action`; an empty str where it is none that is simulated."""
-        action = _peek(request, "Action")
+        action = peek(request, "Action")
         return action if action in self._actions else ""
 
     def answer(self, request: HttpRequest) -> HttpReply:
@@ -161,13 +164,13 @@ class ZegoSimulator(Simulator):
         if request.target.partition("?")[0] != "/":
             # Undocumented; this is the code of a wrong host.
             raise RefusalError(ReturnCode.URL_WRONG)
-        query = _query(request)
+        query = query_of(request)
         method, serve = self._accept(query)
         if request.method != method:
             # Undocumented; the Action does not exist under this method.
             raise RefusalError(ReturnCode.ACTION_UNSUPPORTED)
         self._count(query["Action"])
-        return serve(_from_query(query) if method == "GET" else _from_body(request))
+        return serve(from_query(query) if method == "GET" else from_body(request))
 
     def _accept(self, query: Mapping[str, str]) -> tuple[str, Callable[[Parameters], dict[str, Any]]]:
         """Check the common parameters, and return the method and the function of the Action.
@@ -180,9 +183,9 @@ class ZegoSimulator(Simulator):
         )
         checks = (
             # An empty AppId has no code of its own.
-            (_is_number(app_id, bits=32), ReturnCode.APP_ID_MALFORMED),
+            (is_number(app_id, bits=32), ReturnCode.APP_ID_MALFORMED),
             (timestamp, ReturnCode.TIMESTAMP_EMPTY),
-            (_is_number(timestamp, bits=63), ReturnCode.TIMESTAMP_MALFORMED),
+            (is_number(timestamp, bits=63), ReturnCode.TIMESTAMP_MALFORMED),
             (action, ReturnCode.ACTION_EMPTY),
             (action in self._actions, ReturnCode.ACTION_UNSUPPORTED),
             # Sixteen hexadecimal digits are asked for, but no code is given for anything else.
@@ -225,12 +228,12 @@ class ZegoSimulator(Simulator):
 
     def _clear_conversation_unread(self, parameters: Parameters) -> dict[str, Any]:
         """Do as `conversation/clear-the-unread-message-count-of-a-conversation` says."""
-        self._app.clear_unread(_conversation(parameters), self.now())
+        self._app.clear_unread(conversation_of(parameters), self.now())
         return {}
 
     def _delete_conv(self, parameters: Parameters) -> dict[str, Any]:
         """Do as `conversation/delete-a-conversation` says."""
-        self._app.delete(_conversation(parameters))
+        self._app.delete(conversation_of(parameters))
         return {}
 
     def _silence_conv_notification(self, parameters: Parameters) -> dict[str, Any]:
@@ -239,7 +242,7 @@ class ZegoSimulator(Simulator):
         # "Batch over the limit" (660800019) is not among the codes of this page.
         if not isinstance(others, list) or not 1 <= len(others) <= _BATCH or not isinstance(enable, bool):
             raise RefusalError(ReturnCode.PARAMETER_WRONG)
-        conversations = [_conversation({**parameters, "ConvId": other}) for other in others]
+        conversations = [conversation_of({**parameters, "ConvId": other}) for other in others]
         verdicts = [(c.other, self._app.mute(c, muted=enable)) for c in conversations]
         if verdicts[0][1] is ReturnCode.USER_UNREGISTERED:
             # Nothing was tried on any conversation: no ErrorList.
@@ -258,12 +261,12 @@ class ZegoSimulator(Simulator):
 
     def _clear_peer_message(self, parameters: Parameters) -> dict[str, Any]:
         """Do as `messaging/delete-all-messages-from-a-one-to-one-conversaiton-user` says, so spelled."""
-        self._app.erase(_conversation({**parameters, "ConvId": parameters.get("ToUserId"), "ConvType": 0}))
+        self._app.erase(conversation_of({**parameters, "ConvId": parameters.get("ToUserId"), "ConvType": 0}))
         return {}
 
     def _clear_member_group_message(self, parameters: Parameters) -> dict[str, Any]:
         """Do as `messaging/delete-all-messages-from-a-group-member` says."""
-        self._app.erase(_conversation({**parameters, "ConvId": parameters.get("GroupId"), "ConvType": 2}))
+        self._app.erase(conversation_of({**parameters, "ConvId": parameters.get("GroupId"), "ConvType": 2}))
         return {}
 
     def _query_conversation_list(self, parameters: Parameters) -> dict[str, Any]:
@@ -271,7 +274,7 @@ class ZegoSimulator(Simulator):
         limit, start = (parameters.get(name, 0) for name in ("Limit", "Next"))
         if type(limit) is not int or type(start) is not int or start < 0:
             raise RefusalError(ReturnCode.PARAMETER_WRONG)
-        latest = [*self._app.latest(_user(parameters))][::-1]
+        latest = [*self._app.latest(user_of(parameters))][::-1]
         end = start + (100 if limit <= 0 else min(limit, 500))
         rows = [
             {
@@ -293,87 +296,3 @@ def _state(side: Side) -> ConversationState:
 
 def _phrase(code: int) -> str:
     return next((known.phrase for known in ReturnCode if known == code), f"code {code}")
-
-
-def _is_number(text: str, *, bits: int) -> bool:
-    return re.fullmatch("0|[1-9][0-9]{0,18}", text) is not None and int(text) < 1 << bits
-
-
-def _query(request: HttpRequest) -> dict[str, str]:
-    """Return the query as servers decode it: UTF-8, with '+' for a space.
-
-    So an id whose '+' was not encoded arrives as another id. A broken escape, a raw character that may
-    not stand in a query, and a repeated name are wrong parameters (undocumented).
-    """
-    encoded = request.target.partition("?")[2]
-    if re.search(r"[^!-~]|#|%(?![0-9A-Fa-f]{2})", encoded):
-        raise RefusalError(ReturnCode.PARAMETER_WRONG)
-    try:
-        pairs = parse_qsl(encoded, keep_blank_values=True, strict_parsing=bool(encoded), errors="strict")
-    except ValueError:
-        raise RefusalError(ReturnCode.PARAMETER_WRONG) from None
-    if len(pairs) > len(dict(pairs)):
-        raise RefusalError(ReturnCode.PARAMETER_WRONG)
-    return dict(pairs)
-
-
-def _peek(request: HttpRequest, name: str) -> str:
-    try:
-        return _query(request).get(name, "")
-    except RefusalError:
-        return ""
-
-
-def _from_query(query: Mapping[str, str]) -> Parameters:
-    numbers = {"0": 0, "2": 2}
-    return {name: numbers.get(text) if name == "ConvType" else text for name, text in query.items()}
-
-
-def _from_body(request: HttpRequest) -> Parameters:
-    """Return the JSON object of the body; anything else is a wrong parameter (undocumented)."""
-    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    try:
-        document = json.loads(
-            request.body.decode(), object_pairs_hook=_object_once, parse_constant=_no_constant
-        )
-    except (ValueError, RecursionError):
-        document = None
-    if media != "application/json" or not isinstance(document, dict):
-        raise RefusalError(ReturnCode.PARAMETER_WRONG)
-    return document
-
-
-def _object_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(pairs) > len(dict(pairs)):
-        raise ValueError("a repeated name")
-    return dict(pairs)
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _user(parameters: Parameters) -> str:
-    # The only id whose length has a code of its own.
-    return _identifier(parameters.get("FromUserId"), ReturnCode.USER_ID_TOO_LONG)
-
-
-def _identifier(value: object, too_long: ReturnCode = ReturnCode.PARAMETER_WRONG) -> str:
-    # The lists of allowed characters disagree from page to page: none is enforced.
-    if not isinstance(value, str) or not value:
-        raise RefusalError(ReturnCode.PARAMETER_WRONG)
-    if len(value.encode(errors="surrogatepass")) > ID_BYTES:
-        raise RefusalError(too_long)
-    return value
-
-
-def _conversation(parameters: Parameters) -> Conversation:
-    kind = parameters.get("ConvType")
-    if type(kind) is not int or kind not in _KINDS:
-        raise RefusalError(ReturnCode.PARAMETER_WRONG)
-    user, other = _user(parameters), _identifier(parameters.get("ConvId"))
-    try:
-        return Conversation(kind=_KINDS[kind], user=user, other=other)
-    except InvalidRequestError:
-        # Control characters and lone surrogates are in no list of allowed characters.
-        raise RefusalError(ReturnCode.PARAMETER_WRONG) from None
