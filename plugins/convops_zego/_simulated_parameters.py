@@ -110,3 +110,11 @@ def conversation_of(parameters: Parameters) -> Conversation:
     except InvalidRequestError:
         # Control characters and lone surrogates are in no list of allowed characters.
         raise RefusalError(ReturnCode.PARAMETER_WRONG) from None
+
+
+def page_of(parameters: Parameters, *, default: int, most: int) -> tuple[int, int]:
+    """Return Limit, corrected as the pages of lists say, and Next."""
+    limit, start = (parameters.get(name, 0) for name in ("Limit", "Next"))
+    if type(limit) is not int or type(start) is not int or start < 0:
+        raise RefusalError(ReturnCode.PARAMETER_WRONG)
+    return (default if limit <= 0 else min(limit, most)), start

@@ -17,12 +17,15 @@ from typing import Any, ClassVar, Literal
 from convops.operations import Conversation, ConversationKind
 from convops.provider import HttpReply, HttpRequest
 from convops.testing import ConversationState, Simulator
+from convops_zego._simulated_messages import page
 from convops_zego._simulated_parameters import (
     Parameters,
     conversation_of,
     from_body,
     from_query,
+    identifier,
     is_number,
+    page_of,
     peek,
     query_of,
     user_of,
@@ -36,6 +39,7 @@ _SAMPLE = "9193cc662a4c0ec135ec71fb57194b38"
 _CLOCK_ERROR = 600  # seconds that Timestamp may be off, either way
 _CALLS_PER_SECOND = 20
 _BATCH = 10
+_RECEIPTS = 10
 # Sums of binary fractions are off by less; twenty calls spaced by exactly 50 ms must pass.
 _ROUNDING = 1e-6
 
@@ -78,6 +82,10 @@ class ZegoSimulator(Simulator):
             "ClearPeerMessage": ("POST", self._clear_peer_message),
             "ClearMemberGroupMessage": ("POST", self._clear_member_group_message),
             "QueryConversationList": ("POST", self._query_conversation_list),
+            "QueryPeerMsg": ("POST", self._query_peer_msg),
+            "QueryGroupMsg": ("POST", self._query_group_msg),
+            "C2cReadReceipt": ("POST", self._c2c_read_receipt),
+            "GroupReadReceipt": ("POST", self._group_read_receipt),
         }
 
     # --- Arrange ---
@@ -100,9 +108,17 @@ class ZegoSimulator(Simulator):
             self._app.set_group(group, members)
 
     def receive(self, conversation: Conversation, count: int = 1) -> None:
-        """Let messages arrive on this side only; for a stranger or a non-member it is a ValueError."""
+        """Let messages of others arrive on this side only; for a stranger or a non-member it is a ValueError.
+
+        They stand in the history that both users, or all members, share.
+        """
         with self._lock:
             self._app.receive(conversation, count, self.now())
+
+    def send(self, conversation: Conversation, count: int = 1) -> None:
+        """Let the user write messages, seen on this side only; a ValueError as for `receive`."""
+        with self._lock:
+            self._app.send(conversation, count, self.now())
 
     # --- Look ---
 
@@ -121,6 +137,14 @@ class ZegoSimulator(Simulator):
         """Return whether it is muted, whether or not it is in the user's list."""
         with self._lock:
             return self._app.side(conversation).muted
+
+    def receipts(self, conversation: Conversation) -> dict[int, float]:
+        """Return the read receipts that this user gave there: Unix seconds, by MsgSeq.
+
+        Messages are numbered from 1 in the order in which they came, the user's own included.
+        """
+        with self._lock:
+            return self._app.receipts(conversation)
 
     @property
     def reused_nonces(self) -> list[str]:
@@ -271,11 +295,9 @@ class ZegoSimulator(Simulator):
 
     def _query_conversation_list(self, parameters: Parameters) -> dict[str, Any]:
         """Do as `conversation/query-conversation-list` says; what `Next` means is the server's own affair."""
-        limit, start = (parameters.get(name, 0) for name in ("Limit", "Next"))
-        if type(limit) is not int or type(start) is not int or start < 0:
-            raise RefusalError(ReturnCode.PARAMETER_WRONG)
+        limit, start = page_of(parameters, default=100, most=500)
         latest = [*self._app.latest(user_of(parameters))][::-1]
-        end = start + (100 if limit <= 0 else min(limit, 500))
+        end = start + limit
         rows = [
             {
                 "ConvId": conversation.other,
@@ -287,11 +309,50 @@ class ZegoSimulator(Simulator):
         ]
         return {"TotalCount": len(latest), "Next": end if end < len(latest) else 0, "List": rows}
 
+    def _query_peer_msg(self, parameters: Parameters) -> dict[str, Any]:
+        """Do as `conversation/query-the-message-list-of-one-on-one-chats` says."""
+        conversation = conversation_of({**parameters, "ConvId": parameters.get("ToUserId"), "ConvType": 0})
+        return page(self._app.direct_messages(conversation), *_message_page_of(parameters))
+
+    def _query_group_msg(self, parameters: Parameters) -> dict[str, Any]:
+        """Do as `conversation/query-the-message-list-of-group-chats` says."""
+        group = identifier(parameters.get("GroupId"))
+        return page(self._app.group_messages(group), *_message_page_of(parameters))
+
+    def _c2c_read_receipt(self, parameters: Parameters) -> dict[str, Any]:
+        """Do as `messaging/set-read-receipts-for-one-to-one-messages` says."""
+        return self._give_receipts(conversation_of({**parameters, "ConvType": 0}), parameters)
+
+    def _group_read_receipt(self, parameters: Parameters) -> dict[str, Any]:
+        """Do as `messaging/set-read-receipts-for-group-messages` says."""
+        conversation = conversation_of({**parameters, "ConvId": parameters.get("GroupId"), "ConvType": 2})
+        return self._give_receipts(conversation, parameters)
+
+    def _give_receipts(self, conversation: Conversation, parameters: Parameters) -> dict[str, Any]:
+        numbers = parameters.get("ConvMsgSeq")
+        if not isinstance(numbers, list) or not numbers or any(type(number) is not int for number in numbers):
+            raise RefusalError(ReturnCode.PARAMETER_WRONG)
+        # How many are too many stands in `return-codes` only.
+        if len(numbers) > _RECEIPTS:
+            raise RefusalError(ReturnCode.RECEIPTS_TOO_MANY)
+        now = self.now()
+        self._app.read_messages(conversation, numbers, now)
+        # The unit of ReadTime is undocumented: here that of every other time.
+        return {"ReadTime": int(now * 1000)}
+
 
 def _state(side: Side) -> ConversationState:
     return ConversationState(
         unread=side.unread, muted=side.muted, messages=side.messages, read_up_to=side.read_up_to
     )
+
+
+def _message_page_of(parameters: Parameters) -> tuple[int, int]:
+    # Nothing is recalled here, or deleted for everybody: there is no empty message to include.
+    with_empty = parameters.get("WithEmptyMsg", 0)
+    if type(with_empty) is not int or with_empty not in (0, 1):
+        raise RefusalError(ReturnCode.PARAMETER_WRONG)
+    return page_of(parameters, default=10, most=100)
 
 
 def _phrase(code: int) -> str:
