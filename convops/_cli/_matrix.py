@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
 import click
-from attrs import field, frozen
+from attrs import frozen
 
 from convops._cli._cells import (
     KEYS,
@@ -32,6 +32,26 @@ from convops.support import Caveat
 
 
 @frozen(kw_only=True)
+class Option:
+    """What changes when a setting that is off by default is on.
+
+    Attributes:
+        setting: its name.
+        value: the least that switches it on: true, or 1 where it is a number that is 0 by default.
+        cells: those that change.
+    """
+
+    setting: str
+    value: bool | int
+    cells: Cells
+
+    @property
+    def words(self) -> str:
+        """The setting as it stands in a configuration file."""
+        return f"{self.setting} = {str(self.value).lower()}"
+
+
+@frozen(kw_only=True)
 class Column:
     """What one provider can do.
 
@@ -39,13 +59,13 @@ class Column:
         name: its short name.
         title: the name people know.
         cells: with every account option at its default.
-        options: the cells that change when a yes-or-no setting is switched on, by setting.
+        options: what the settings that are off by default change.
     """
 
     name: str
     title: str
     cells: Cells
-    options: Mapping[str, Cells] = field(factory=dict)
+    options: Sequence[Option] = ()
 
 
 def column_of(provider: AnyProvider) -> Column:
@@ -67,10 +87,26 @@ def _column(provider: AnyProvider, account: Any) -> Column:
         return cells_of(lambda operation, kind: provider.support(settings, operation, kind))
 
     plain = cells(account)
-    switches = [one.name for one in attrs.fields(provider.account_type) if one.default is False]
-    changes = {name: changed_cells(plain, cells(attrs.evolve(account, **{name: True}))) for name in switches}
-    options = {name: changed for name, changed in changes.items() if changed}
+    options = []
+    for name, value, switched in _switched_on(account):
+        changed = changed_cells(plain, cells(switched))
+        if changed:
+            options.append(Option(setting=name, value=value, cells=changed))
     return Column(name=provider.name, title=provider.title, cells=plain, options=options)
+
+
+def _switched_on(account: Any) -> Iterator[tuple[str, bool | int, Any]]:
+    """Yield each setting that is off by default, what switches it on, and the account with it on."""
+    for setting in attrs.fields(type(account)):
+        if type(setting.default) not in (bool, int) or setting.default:
+            continue
+        value = type(setting.default)(1)
+        try:
+            switched = attrs.evolve(account, **{setting.name: value})
+        except ConfigError:
+            # It takes other numbers, or is on only together with another setting.
+            continue
+        yield setting.name, value, switched
 
 
 def columns_of(found: Sequence[Installed]) -> tuple[list[Column], dict[str, str]]:
@@ -92,7 +128,7 @@ def matrix_document(columns: Sequence[Column], problems: Mapping[str, str]) -> d
     """Return the matrix as a dict."""
     footnotes = Footnotes()
     for column in columns:
-        for cells in (column.cells, *column.options.values()):
+        for cells in (column.cells, *(option.cells for option in column.options)):
             for support in cells.values():
                 footnotes.reference(support.caveats)
     return {
@@ -100,9 +136,14 @@ def matrix_document(columns: Sequence[Column], problems: Mapping[str, str]) -> d
         "problems": dict(problems),
         "cells": [one for column in columns for one in _cell_documents(column.name, column.cells)],
         "options": [
-            {"provider": column.name, "setting": name, "cells": _cell_documents(column.name, cells)}
+            {
+                "provider": column.name,
+                "setting": option.setting,
+                "value": option.value,
+                "cells": _cell_documents(column.name, option.cells),
+            }
             for column in columns
-            for name, cells in column.options.items()
+            for option in column.options
         ],
         "caveats": [caveat_document(caveat) for _, caveat in footnotes.notes()],
     }
@@ -174,10 +215,10 @@ def summary(column: Column) -> str:
 def option_lines(column: Column, footnotes: Footnotes) -> list[str]:
     """Return what switching on a setting of the account changes."""
     return [
-        f"{column.title} with {name} = true: {operation.name} of a {kind.value} conversation is "
+        f"{column.title} with {option.words}: {operation.name} of a {kind.value} conversation is "
         f"{cell_words(support)}{footnotes.reference(support.caveats)}."
-        for name, cells in column.options.items()
-        for (operation, kind), support in cells.items()
+        for option in column.options
+        for (operation, kind), support in option.cells.items()
     ]
 
 
