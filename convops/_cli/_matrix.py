@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 import click
-from attrs import field, frozen
+from attrs import frozen
 
 from convops._cli._cells import (
     KEYS,
@@ -33,6 +33,26 @@ from convops.support import Caveat
 
 
 @frozen(kw_only=True)
+class Option:
+    """What changes when a setting is not at its default.
+
+    Attributes:
+        setting: its name.
+        value: the least that switches it on: true, or 1 where it is a number; or one of a few names.
+        cells: those that change.
+    """
+
+    setting: str
+    value: object
+    cells: Cells
+
+    @property
+    def words(self) -> str:
+        """The setting as it stands in a configuration file."""
+        return f"{self.setting} = {json.dumps(self.value)}"
+
+
+@frozen(kw_only=True)
 class Column:
     """What one provider can do.
 
@@ -40,14 +60,13 @@ class Column:
         name: its short name.
         title: the name people know.
         cells: with every account option at its default.
-        options: the cells that change when a yes-or-no setting is switched on, or when one of a few
-            names is chosen for a setting: by the setting and its value, as TOML writes them.
+        options: what the settings that are off by default change.
     """
 
     name: str
     title: str
     cells: Cells
-    options: Mapping[tuple[str, str], Cells] = field(factory=dict)
+    options: Sequence[Option] = ()
 
 
 def column_of(provider: AnyProvider) -> Column:
@@ -69,21 +88,32 @@ def _column(provider: AnyProvider, account: Any) -> Column:
         return cells_of(lambda operation, kind: provider.support(settings, operation, kind))
 
     plain = cells(account)
-    changes = {
-        (name, json.dumps(value)): changed_cells(plain, cells(attrs.evolve(account, **{name: value})))
-        for name, value in _choices(provider.account_type)
-    }
-    options = {choice: changed for choice, changed in changes.items() if changed}
+    options = []
+    for name, value, switched in _switched_on(account):
+        changed = changed_cells(plain, cells(switched))
+        if changed:
+            options.append(Option(setting=name, value=value, cells=changed))
     return Column(name=provider.name, title=provider.title, cells=plain, options=options)
 
 
-def _choices(account_type: type) -> Iterator[tuple[str, object]]:
-    """Yield each setting that has few values, with every value that is not its default."""
-    for one in attrs.fields(account_type):
-        if one.default is False:
-            yield one.name, True
-        elif isinstance(one.validator, OneOf):
-            yield from ((one.name, name) for name in one.validator.names)
+def _switched_on(account: Any) -> Iterator[tuple[str, object, Any]]:
+    """Yield each setting that is off by default, what switches it on, and the account with it on."""
+    for setting in attrs.fields(type(account)):
+        for value in _values(setting):
+            try:
+                switched = attrs.evolve(account, **{setting.name: value})
+            except ConfigError:
+                # It takes other numbers, or is on only together with another setting.
+                continue
+            yield setting.name, value, switched
+
+
+def _values(setting: Any) -> Sequence[object]:
+    """Return what a setting may be besides its default, where that is little: on, one, or a few names."""
+    if isinstance(setting.validator, OneOf):
+        return setting.validator.names
+    off = type(setting.default) in (bool, int) and not setting.default
+    return (type(setting.default)(1),) if off else ()
 
 
 def columns_of(found: Sequence[Installed]) -> tuple[list[Column], dict[str, str]]:
@@ -105,7 +135,7 @@ def matrix_document(columns: Sequence[Column], problems: Mapping[str, str]) -> d
     """Return the matrix as a dict."""
     footnotes = Footnotes()
     for column in columns:
-        for cells in (column.cells, *column.options.values()):
+        for cells in (column.cells, *(option.cells for option in column.options)):
             for support in cells.values():
                 footnotes.reference(support.caveats)
     return {
@@ -115,12 +145,12 @@ def matrix_document(columns: Sequence[Column], problems: Mapping[str, str]) -> d
         "options": [
             {
                 "provider": column.name,
-                "setting": name,
-                "value": json.loads(value),
-                "cells": _cell_documents(column.name, cells),
+                "setting": option.setting,
+                "value": option.value,
+                "cells": _cell_documents(column.name, option.cells),
             }
             for column in columns
-            for (name, value), cells in column.options.items()
+            for option in column.options
         ],
         "caveats": [caveat_document(caveat) for _, caveat in footnotes.notes()],
     }
@@ -192,10 +222,10 @@ def summary(column: Column) -> str:
 def option_lines(column: Column, footnotes: Footnotes) -> list[str]:
     """Return what switching on a setting of the account changes."""
     return [
-        f"{column.title} with {name} = {value}: {operation.name} of a {kind.value} conversation is "
+        f"{column.title} with {option.words}: {operation.name} of a {kind.value} conversation is "
         f"{cell_words(support)}{footnotes.reference(support.caveats)}."
-        for (name, value), cells in column.options.items()
-        for (operation, kind), support in cells.items()
+        for option in column.options
+        for (operation, kind), support in option.cells.items()
     ]
 
 

@@ -61,7 +61,7 @@ def test_an_unknown_setting_names_the_nearest_and_the_known():
     message = refused("zego", **ZEGO, regoin="hongkong")
     assert "zego has no setting 'regoin'" in message
     assert "did you mean 'region'?" in message
-    assert "app_id, base_url, region, server_secret" in message
+    assert "app_id, base_url, read_receipts, region, server_secret" in message
 
 
 def test_a_setting_like_no_other_names_the_known_only():

@@ -118,6 +118,8 @@ ZEGO_EXPECTED = [
     Expected(660000028, PermissionDeniedError, FINAL, NOT_APPLIED),
     Expected(660300005, RateLimitedError, AGAIN, NOT_APPLIED),
     Expected(660300006, RateLimitedError, AGAIN, NOT_APPLIED),
+    Expected(660400102, InvalidRequestError, FINAL, NOT_APPLIED),
+    Expected(660400103, ProviderUnavailableError, FINAL, UNKNOWN),
     Expected(660400104, ProviderUnavailableError, FINAL, UNKNOWN),
     Expected(660500002, NotFoundError, FINAL, NOT_APPLIED, what="user"),
     Expected(660600001, NotFoundError, FINAL, NOT_APPLIED, what="group"),
