@@ -134,10 +134,11 @@ class Caller:
             effort.tries += 1
             run.tries = max(run.tries, effort.tries)
             deadline = slot.at + run.timeout if run.deadline is None else run.deadline
+            began = self.environment.monotonic()
             try:
                 tried, answer = yield from self._attempt(attempt, host, run, deadline, effort.tries)
             except BaseException:
-                host.breaker.abandon(self.environment.monotonic())
+                host.breaker.abandon(self.environment.monotonic(), began=began)
                 raise
             run.gone = call.removes and effort.unanswered
             if isinstance(answer, Reply):
@@ -301,9 +302,9 @@ class Caller:
             error = answer.with_facts(attempts=tries, effect=effect)
         if isinstance(result, Failure) and result.kind is FailureKind.BUSY:
             # Our own queue says nothing of the host.
-            host.breaker.abandon(now)
+            host.breaker.abandon(now, began=started)
         else:
-            host.breaker.note(error, now, self.environment.random())
+            host.breaker.note(error, now, self.environment.random(), began=started)
         return tried, error or answer
 
     def _report(self, tried: _Tried, error: ConvopsError | None = None, wait: float | None = None) -> None:

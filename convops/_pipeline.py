@@ -222,7 +222,7 @@ class Pipeline:
             if slow > 0:
                 # "Until now" was said by a clock that the answer proves slow: say it again.
                 stale = self._stale(unsure.intersection(left), outcomes)
-                operations = _later(operations, stale, slow)
+                operations = _later(operations, stale | (unsure & waits.keys()), slow)
                 waits |= dict.fromkeys(stale - waits.keys(), 0.0)
             left = sorted(waits)
             if left:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Hashable
 
 from attrs import define, field, frozen
@@ -209,6 +210,7 @@ class Breaker:
         self._lock = Lock()
         self._failures = 0
         self._pauses = 0
+        self._opened = -math.inf
         self._open_until: float | None = None
         self._trying = False
 
@@ -231,31 +233,38 @@ class Breaker:
         with self._lock.held:
             return 0.0 if self._open_until is None else max(0.0, self._open_until - then)
 
-    def note(self, error: OperationError | None, now: float, random: float) -> None:
+    def note(
+        self, error: OperationError | None, now: float, random: float, *, began: float = math.inf
+    ) -> None:
         """Note what came of an admitted call: only a host that cannot be reached or is broken counts.
 
         Args:
             error: what the call met; None for an answer.
             now: on the monotonic clock.
             random: evenly drawn from [0, 1).
+            began: when the call did.
         """
         with self._lock.held:
-            self._trying = False
             if not isinstance(error, _OUTAGE):
+                self._trying = False
                 self._failures = self._pauses = 0
-                self._open_until = None
+                self._open_until, self._opened = None, -math.inf
                 return
+            if began <= self._opened:
+                # It was under way when the breaker opened, and says nothing new.
+                return
+            self._trying = False
             self._failures += 1
             if self._failures >= self._failures_max:
                 pause = min(self._pause_max, self._first_pause * 2.0 ** min(self._pauses, 60))
                 # Half of it is drawn, so that those who stopped together do not come back together.
-                self._open_until = now + pause * (0.5 + random / 2)
+                self._open_until, self._opened = now + pause * (0.5 + random / 2), now
                 self._pauses += 1
 
-    def abandon(self, now: float) -> None:
+    def abandon(self, now: float, *, began: float = math.inf) -> None:
         """Note that an admitted call was cancelled: if it was the try, the next one is."""
         with self._lock.held:
-            if self._trying:
+            if self._trying and began > self._opened:
                 self._trying = False
                 self._open_until = now
 

@@ -55,8 +55,10 @@ SILENT: Sequence[Sequence[str]] = ([], ["dont_notify"])
 """Actions that notify nobody; the second is what older clients write."""
 
 _USER = re.compile(r"@[^:]*:.+")
-_ERRCODE = re.compile(r"[A-Za-z0-9_.]{1,64}")
+# In capitals, so that no token can pass for one.
+_ERRCODE = re.compile(r"[A-Z][A-Z0-9_.]{0,63}")
 _SECONDS = re.compile(r"[0-9]{1,9}")
+UNAUTHORIZED, TOO_MANY = 401, 429
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -111,9 +113,12 @@ class Matrix(Provider[MatrixAccount]):
         if reply.status < 400 or not isinstance(code, str) or not _ERRCODE.fullmatch(code):  # noqa: PLR2004
             return None
         keys = (call.action, reply.status, code), ("*", reply.status, code)
-        if reply.status >= 500 and not any(key in codes.CODES for key in keys):  # noqa: PLR2004
+        if not any(key in codes.CODES for key in keys):
             # The status says more than a code that nobody knows.
-            return None
+            if reply.status == TOO_MANY:
+                return RateLimitedError("too many calls", code=code, retry_after=_pause(reply))
+            if reply.status >= 500 or reply.status == UNAUTHORIZED:  # noqa: PLR2004
+                return None
         error = error_for(codes.CODES, keys[0])
         return error.with_facts(retry_after=_pause(reply)) if isinstance(error, RateLimitedError) else error
 
@@ -179,10 +184,7 @@ def _ask(action: str, user: str, *path: str, **query: str) -> Call:
 
 
 def _tell(action: str, method: str, user: str, *path: str, body: Mapping[str, object] | None = None) -> Call:
-    removes = action == codes.LEAVE_ROOM
-    return Call(
-        action=action, method=method, path=_V3 + path, query={"user_id": user}, body=body, removes=removes
-    )
+    return Call(action=action, method=method, path=_V3 + path, query={"user_id": user}, body=body)
 
 
 def _rule(room: str, *more: str) -> tuple[str, ...]:
@@ -265,7 +267,7 @@ def _mute(operation: Mute) -> Flow:
     if found is not None:
         rule = found.document
         same = rule.get("conditions") == conditions and rule.get("actions") in SILENT
-        if same and rule.get("enabled") is True:
+        if member(rule, "enabled", bool) and same:
             return [ALREADY]
     yield _tell(codes.SET_RULE, "PUT", user, *_rule(room), body={"conditions": conditions, "actions": []})
     if found is not None:

@@ -259,6 +259,29 @@ def test_a_host_that_answers_again_is_called_again():
     assert [perform(world, pipeline).effect for _ in range(2)] == [Effect.APPLIED] * 2
 
 
+def test_calls_that_were_under_way_when_it_opened_do_not_lengthen_its_pause():
+    breaker = Breaker()
+    for _ in range(32):
+        breaker.note(BROKE, 10.0, 1.0, began=9.0)
+    assert breaker.rest(10.0) == 1.0
+
+
+def test_an_answer_to_a_call_that_was_under_way_when_it_opened_closes_it():
+    breaker = opened(at=10.0)
+    breaker.note(None, 10.5, 1.0, began=9.0)
+    assert breaker.rest(10.5) == 0.0
+
+
+def test_the_end_of_a_call_that_was_under_way_when_it_opened_is_not_the_end_of_the_try():
+    breaker = opened(at=10.0)
+    assert breaker.admit(11.0) == 0.0
+    breaker.abandon(11.1, began=9.0)
+    breaker.note(BROKE, 11.1, 1.0, began=9.0)
+    assert breaker.admit(11.2) > 0
+    breaker.abandon(11.3, began=11.0)
+    assert breaker.admit(11.3) == 0.0
+
+
 def test_a_call_that_waits_for_its_slot_while_the_host_is_found_broken_is_not_made():
     world = World(*[broken()] * 5, OK)
     pacer = Pacer()

@@ -10,7 +10,7 @@ import pytest
 from convops.errors import Effect
 from convops.operations import MarkRead, Mute
 from convops.support import Evidence, Fidelity, Support
-from tests.core.scripted import FORBIDDEN, STALE, Scripted, World, answer, dm
+from tests.core.scripted import BUSY, FORBIDDEN, STALE, Scripted, World, answer, dm
 
 WALL = datetime.fromtimestamp(1_700_001_000, UTC)
 HOUR = timedelta(hours=1)
@@ -106,6 +106,14 @@ def test_what_was_refused_is_not_said_again():
     a, b = perform(world, MarkRead(dm("a")), MarkRead(dm("b")))
     assert (a.effect, b.effect) == (Effect.APPLIED, Effect.NOT_APPLIED)
     assert ids_sent(world) == [["a", "b"], ["a"]]
+
+
+def test_what_is_repeated_beside_it_is_said_by_the_right_clock_too():
+    world = World(dated(WALL + HOUR, failed={"b": BUSY}), answer())
+    outcomes = perform(world, MarkRead(dm("a")), MarkRead(dm("b")))
+    assert [outcome.effect for outcome in outcomes] == [Effect.APPLIED] * 2
+    for outcome in outcomes:
+        assert outcome.operation.at - WALL == pytest.approx(HOUR, abs=timedelta(seconds=1))
 
 
 def test_a_refusal_is_not_believed_in_what_it_says_of_the_time():

@@ -68,7 +68,8 @@ class Defect:
         text = "from __future__ import annotations\n" + source.replace(self.right, self.wrong)
         made: dict[str, Any] = dict(function.__globals__)
         exec(compile(text, f"<{self.name}>", "exec"), made)  # noqa: S102 - our own source, changed in one place
-        code: CodeType = made[function.__name__].__code__
+        changed = made[function.__name__]
+        code: CodeType = getattr(changed, "fget", changed).__code__
         return code
 
 
@@ -194,7 +195,7 @@ DEFECTS = (
     # --- How often ---
     Defect("every error is repeated", Retry.wait, "not error.retryable or ", ""),
     Defect(
-        "one attempt more than was allowed", Retry.wait, "tries >= self.attempts", "tries > self.attempts + 1"
+        "one attempt more than was allowed", Retry.wait, "tries >= self.attempts", "tries > self.attempts"
     ),
     Defect("retries cost nothing", RetryBudget.spend, "max(0.0, balance - 1)", "balance"),
     Defect(
@@ -212,12 +213,41 @@ DEFECTS = (
         "if not host.breaker.admit(",
         "if True or host.breaker.admit(",
     ),
-    Defect("a host that answers again is not called", Breaker.note, "self._open_until = None", "pass"),
+    Defect(
+        "a host that answers again is not called",
+        Breaker.note,
+        "self._open_until, self._opened = None, -math.inf",
+        "pass",
+    ),
     Defect(
         "a cancelled try is waited for",
         Breaker.abandon,
         "self._open_until = now",
         "self._open_until = now + 1e6",
+    ),
+    Defect("nothing is tried again", Retry.wait, "not error.retryable or tries >= self.attempts", "True"),
+    Defect(
+        "a list does not wait for a broken host",
+        Caller._host,
+        "run.deadline is not None or now - began > OUTAGE_PATIENCE",
+        "True",
+    ),
+    Defect(
+        "a list does not wait for a retry to be earned",
+        Caller._granted,
+        "None if scarce and run.deadline is not None else wait",
+        "None if scarce else wait",
+    ),
+    Defect("an expired signature is final", Caller._wait, "not effort.renewed", "effort.renewed"),
+    Defect("items that failed are not repeated", Pipeline._waits_before_round, "if run.gave_up:", "if True:"),
+    Defect(
+        "many try a broken host at once", Breaker.admit, "self._open_until = now + self._pause_max", "pass"
+    ),
+    Defect(
+        "it always says one attempt",
+        Run.attempts.fget,
+        "self.tries_before + self.tries",
+        "min(1, self.tries)",
     ),
     # --- By which clock, and by whom ---
     Defect("no clock is ever corrected", Signing.learn, "self._offset = offset", "self._offset = 0.0"),

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from itertools import pairwise
 
+from convops.errors import AuthenticationError, OperationError
 from convops.operations import Conversation, Operation
 from convops.provider import Failure, HttpReply
 from tests.simulation.fates import CODES
@@ -28,6 +29,12 @@ REST = 0.5
 
 PATIENCE = 30.0
 """The longest rest that a vendor is granted, in seconds."""
+
+OUTAGE_PATIENCE = 60.0
+"""Seconds for which a list waits with one call for a host that was found broken."""
+
+LONGEST_WAIT = 4.5
+"""Seconds that the first wait can take: 3 that a vendor asks for, a draw on top, and a slot."""
 
 ROUNDING = 1e-6
 """Seconds that sums of floats may be off."""
@@ -91,18 +98,32 @@ def a_vendors_wish_for_rest_is_granted(history: History) -> Iterator[str]:
 
 
 def a_broken_host_is_left_alone(history: History) -> Iterator[str]:
-    """After five failures in a row a client calls nobody for half a second at least."""
+    """After five failures in a row a client calls nobody for half a second, and then one at a time."""
     for seat in range(len(history.story.seats)):
         mine = [sent for sent in history.sent if sent.record.seat == seat]
-        moments = [(sent.started, True, None) for sent in mine]
-        moments += [(sent.ended, False, sent.came) for sent in mine if sent.came is not None]
-        failures, left_alone_until = 0, 0.0
-        for at, begins, came in sorted(moments, key=lambda moment: moment[:2]):
-            if begins and at < left_alone_until - ROUNDING:
+        moments = [(sent.started, True, sent) for sent in mine]
+        moments += [(sent.ended, False, sent) for sent in mine if sent.came is not None]
+        failures, opened, rested = 0, float("inf"), float("inf")
+        for at, begins, sent in sorted(moments, key=lambda moment: moment[:2]):
+            if not begins and not _is_outage(sent.came):
+                failures, opened, rested = 0, float("inf"), float("inf")
+            elif not begins and (failures < FAILURES or sent.started > opened):
+                # What was under way when it was found broken says nothing new.
+                failures += 1
+                if failures >= FAILURES:
+                    opened, rested = at, at + REST
+            elif begins and opened < at < rested - ROUNDING:
                 yield f"client {seat} called at {at:.3f}, after {failures} failures in a row"
-            elif not begins:
-                failures = failures + 1 if _is_outage(came) else 0
-                left_alone_until = at + REST if failures >= FAILURES else 0.0
+            elif begins and at > opened and _under_way(mine, opened, sent):
+                yield f"client {seat} had two tries under way at {at:.3f}, after {failures} failures"
+
+
+def _under_way(sent: list[Sent], since: float, at: Sent) -> bool:
+    """Whether an exchange that began after `since` was not over when another one began."""
+    return any(
+        since < one.started <= at.started and one is not at and (one.ended is None or one.ended > at.started)
+        for one in sent
+    )
 
 
 def _is_outage(came: HttpReply | Failure) -> bool:
@@ -149,21 +170,45 @@ def attempts_are_counted(history: History) -> Iterator[str]:
     for record in history.records:
         seat = history.story.seats[record.seat]
         # "Until now" is said again where the clock proved slow, at first or when it was set.
-        again = 1 + sum(step.machine == seat.machine for step in history.story.of(ClockStep))
+        again = (history.story.machines[seat.machine].skew != 0) + sum(
+            step.machine == seat.machine for step in history.story.of(ClockStep)
+        )
         most = seat.attempts
         tries = Counter(sent.action for sent in record.sent)
         for action, times in tries.items():
             if times > most + again:
                 yield f"{action} was tried {times} times, and {most} were allowed"
         for outcome in record.outcomes or ():
-            # Of several calls the one that was tried most counts.
-            if (
-                not bool(tries)
-                == bool(outcome.attempts)
-                <= outcome.attempts
-                <= max(tries.values(), default=0)
-            ):
+            # Of several calls the one that was tried most counts; of several operations some end earlier.
+            tried = max(tries.values(), default=0)
+            alone = len(record.operations) == len(tries) == 1
+            if not min(tried, 1) <= outcome.attempts <= tried or (alone and outcome.attempts != tried):
                 yield f"{told(outcome.operation)} says {outcome.attempts} attempts, and there were {tries}"
+
+
+def who_gives_up_had_cause(history: History) -> Iterator[str]:
+    """What may pass is tried again, until the tries are over; a list waits for whatever it takes."""
+    for record in history.records:
+        for outcome in record.outcomes or ():
+            error = outcome.error
+            expired = isinstance(error, AuthenticationError) and error.expired
+            if not isinstance(error, OperationError) or not (error.retryable or expired) or not record.sent:
+                continue
+            if not _may_give_up(history, record, tries_max=2 if expired else 99):
+                yield f"act {record.act.number} gave {told(outcome.operation)} up: {error}"
+
+
+def _may_give_up(history: History, record: Record, *, tries_max: int) -> bool:
+    seat = history.story.seats[record.seat]
+    if len(record.sent) >= min(seat.attempts, tries_max) or any(sent.fate.final for sent in record.sent):
+        return True
+    # A list waits a minute for a host that was found broken; a verb does not, nor for what retries cost.
+    took = record.ended - record.began
+    if record.patient:
+        return took > OUTAGE_PATIENCE
+    before = [sent for sent in history.sent if sent.machine == seat.machine and sent.started < record.ended]
+    troubled = [sent for sent in before if sent.fate.told != "all is well" and sent.record is not record]
+    return bool(troubled) or record.timeout - took < LONGEST_WAIT
 
 
 def retries_are_a_tenth(history: History) -> Iterator[str]:
@@ -194,6 +239,7 @@ LAWS = (
     who_gave_up_sends_nothing_more,
     what_must_not_be_repeated_is_not,
     attempts_are_counted,
+    who_gives_up_had_cause,
     retries_are_a_tenth,
 )
 

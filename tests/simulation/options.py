@@ -27,7 +27,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def asked_for(config: pytest.Config) -> bool:
     """Whether the run is about the simulation."""
-    return "simulation" in config.option.markexpr or config.option.seeds is not None
+    return config.option.markexpr == "simulation" or config.option.seeds is not None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -37,7 +37,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if options.seed is not None:
         chunks = [range(options.seed, options.seed + 1)]
     else:
-        count = options.seeds or (ASKED_FOR if asked_for(metafunc.config) else PLAIN)
+        count = (
+            options.seeds if options.seeds is not None else ASKED_FOR if asked_for(metafunc.config) else PLAIN
+        )
         first, end = options.first_seed, options.first_seed + count
         chunks = [range(start, min(start + CHUNK, end)) for start in range(first, end, CHUNK)]
     metafunc.parametrize("seeds", chunks, ids=lambda seeds: f"{seeds[0]}-{seeds[-1]}")

@@ -383,8 +383,8 @@ def test_a_plan_shows_what_is_known_before_an_answer(chat):
 
     assert planned == {
         "mute": (
-            ["whoami", "read_member", "read_push_rule", "set_push_rule", "enable_push_rule"],
-            False,
+            ["whoami", "read_member", "read_push_rule"],
+            True,
         ),
         "delete": (["whoami", "leave", "forget"], False),
         "clear_unread": (["whoami", "read_member", "timestamp_to_event"], True),
