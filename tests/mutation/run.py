@@ -26,6 +26,7 @@ from tests.mutation.mutants import Mutant, mutants
 TARGETS = (
     "convops/_pipeline.py",
     "convops/_calls.py",
+    "convops/_facts.py",
     "convops/_steps.py",
     "convops/_schedule.py",
     "convops/_policy.py",
@@ -35,7 +36,11 @@ TARGETS = (
     "plugins/convops_tencent/flows.py",
     "plugins/convops_tencent/signer.py",
     "plugins/convops_zego/flows.py",
+    "plugins/convops_zego/_receipts.py",
+    "plugins/convops_zego/_calls.py",
     "plugins/convops_zego/signer.py",
+    "plugins/convops_matrix/flows.py",
+    "plugins/convops_matrix/signer.py",
 )
 RATE_MIN = 90.0
 
