@@ -1,9 +1,9 @@
 """Mutation tests: `uv run --group mutation python tests/mutation/run.py`.
 
 Every line that decides something is changed in every way that `operators.py` knows, one change at a
-time, and the tests of core, wire, plugins, simulators and docs that run this line are run until one fails. A
-mutant that none of them kills shows what nobody tests; or that the line could as well be another, and
-then it stands in `survivors.toml` with the reason.
+time, and the tests of core, wire, plugins, simulators and docs that run this line, then those that run its
+function, are run until one fails. A mutant that none of them kills shows what nobody tests; or that the line
+could as well be another, and then it stands in `survivors.toml` with the reason.
 
 Prints the share that was killed for each module, and each survivor. The exit status is 1 where less than
 90 % were killed, in one module or in all, or where a survivor is not listed.

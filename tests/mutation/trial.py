@@ -54,8 +54,18 @@ class Known:
 
     def of(self, mutant: Mutant) -> set[str]:
         """Return the tests that run the statement of a mutant."""
-        lines = self.tests[mutant.path]
-        return {test for line in mutant.lines for test in lines.get(line, ())}
+        return self._running(mutant.path, mutant.lines)
+
+    def around(self, mutant: Mutant) -> set[str]:
+        """Return the other tests that run its function.
+
+        Some of them may run the statement unseen: CPython 3.11 does not tell of a generator that it goes on
+        with an error thrown into it, and what runs from there to the next yield is not recorded.
+        """
+        return self._running(mutant.path, mutant.around) - self.of(mutant)
+
+    def _running(self, path: str, lines: range) -> set[str]:
+        return {test for line in lines for test in self.tests[path].get(line, ())}
 
     def files_of(self, mutant: Mutant) -> tuple[list[str], list[str]]:
         """Return the test files: a few that run all lines of a module, and the rest."""
@@ -228,14 +238,17 @@ def _work_on_living(
     def run(items: list[pytest.Item]) -> None:
         gc.freeze()
         for place in places:
-            tests = known.of(mutants[place])
-            chosen = [item for item in items if item.nodeid in tests]
-            tell((place, _apart(partial(_try_living, mutants[place], chosen, known))))
+            mutant = mutants[place]
+            chosen = [
+                [item for item in items if item.nodeid in tests]
+                for tests in (known.of(mutant), known.around(mutant))
+            ]
+            tell((place, _apart(partial(_try_living, mutant, chosen, known))))
 
     _pytest(SUITES, run)
 
 
-def _try_living(mutant: Mutant, items: Sequence[pytest.Item], known: Known) -> int:
+def _try_living(mutant: Mutant, chosen: Sequence[Sequence[pytest.Item]], known: Known) -> int:
     code = compile(mutant.source, str(ROOT / mutant.path), "exec")
     member: Any = sys.modules[mutant.module]
     for name in mutant.function.split("."):
@@ -245,7 +258,8 @@ def _try_living(mutant: Mutant, items: Sequence[pytest.Item], known: Known) -> i
         member = inspect.getattr_static(member, name)
     member = getattr(member, "fget", None) or getattr(member, "__func__", None) or inspect.unwrap(member)
     member.__code__ = code
-    _run(items, known)
+    for items in chosen:
+        _run(items, known)
     return SURVIVED
 
 
