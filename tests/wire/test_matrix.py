@@ -133,6 +133,14 @@ def test_the_token_is_in_no_log_and_no_refusal(worlds, server, caplog):
     assert token not in caplog.text + repr(vars(error)) + str(error)
 
 
+def test_what_has_nothing_to_say_sends_an_empty_object(connect, server):
+    for mode in ("leave", "hide"):
+        chat = connect(delete_mode=mode)
+        chat.apply([Delete(TEAM if mode == "leave" else DM)])
+        written = [one.request for one in server.exchanges if one.request.method != "GET"]
+        assert {request.body for request in written} == {b"{}"}
+
+
 def test_clearing_sets_the_private_receipt_and_marking_read_the_public_one(chat, server, clock):
     chat.apply([ClearUnread(TEAM, at=clock.moment), MarkRead(TEAM, at=clock.moment)])
 
@@ -261,6 +269,13 @@ def test_what_m_direct_lists_is_not_trusted(chat, server, listed):
     assert outcome.effect is Effect.NOT_APPLIED
 
 
+def test_what_m_direct_lists_beside_the_room_is_passed_over(chat, server):
+    server._state.users[ALICE].data["m.direct"][BOB] += ["#alias:matrix.example", 7]
+
+    assert chat.mute(DM).effect is Effect.APPLIED
+    assert server.state(DM).muted
+
+
 @pytest.mark.parametrize("membership", ["leave", "ban", "invite", "knock"])
 def test_only_who_joined_is_in_a_room(chat, server, membership):
     server.misbehave(Fault(action="read_member", body=json.dumps({"membership": membership}).encode()))
@@ -311,6 +326,14 @@ def test_a_rule_that_does_something_else_is_written_anew_and_switched_on(chat, s
     assert chat.mute(TEAM).effect is Effect.ALREADY
 
 
+def test_unmuting_tells_whether_there_was_anything_to_lift(chat, server):
+    assert chat.mute(TEAM).effect is Effect.APPLIED
+    assert server.state(TEAM).muted
+
+    assert [chat.mute(TEAM, muted=False).effect for _ in range(2)] == [Effect.APPLIED, Effect.ALREADY]
+    assert not server.state(TEAM).muted
+
+
 def test_a_mark_that_was_set_by_hand_is_cleared_and_none_is_written_where_none_was(chat, server, clock):
     chat.apply([kept(ClearUnread, clock)])
     assert "clear_marked_unread" not in actions(server)
@@ -352,6 +375,20 @@ def test_what_is_no_id_of_matrix_is_refused(chat, server, conversation):
     assert server.exchanges == []
 
 
+@pytest.mark.parametrize(
+    ("conversation", "said"),
+    [
+        (Conversation.direct(user="alice", peer=BOB), "user is no Matrix id"),
+        (Conversation.direct(user=ALICE, peer="bob"), "peer is no Matrix id"),
+        (Conversation.group(user="alice", group=ROOM), "user is no Matrix id"),
+        (Conversation.group(user=ALICE, group="team"), "group is no room id"),
+        (Conversation.group(user=ALICE, group="#team:matrix.example"), "group is an alias: its room id is"),
+    ],
+)
+def test_a_refusal_says_which_id_is_none(chat, conversation, said):
+    assert f": {said}" in str(only(chat.apply([Mute(conversation)])).error)
+
+
 @pytest.mark.parametrize("settings", [{"delete_mode": "leave"}, {"delete_mode": "hide"}, {}])
 def test_erasing_a_history_is_refused(connect, server, settings):
     outcome = only(connect(**settings).apply([Delete(TEAM, erase_history=True)]))
@@ -365,6 +402,10 @@ def test_a_moment_before_1970_is_refused(chat, server):
 
     assert type(outcome.error) is InvalidRequestError
     assert server.exchanges == []
+
+
+def test_the_first_moment_of_1970_is_taken(chat):
+    assert chat.mark_read(TEAM, up_to=datetime(1970, 1, 1, tzinfo=UTC)).effect is Effect.ALREADY
 
 
 @pytest.mark.parametrize("kind", ConversationKind)
@@ -417,6 +458,21 @@ def test_without_milliseconds_the_header_counts(connect, server, headers, second
     assert (type(error), error.retry_after, error.effect) == (RateLimitedError, seconds, Effect.NOT_APPLIED)
 
 
+@pytest.mark.parametrize(
+    ("milliseconds", "seconds"), [(2500, 2.5), (0, 0.0), (-1, 7.0), (2.5, 7.0), ("20", 7.0), (True, 7.0)]
+)
+def test_a_pause_is_told_in_seconds_and_one_that_is_no_number_is_left_to_the_header(
+    connect, server, milliseconds, seconds
+):
+    document = {"errcode": "M_LIMIT_EXCEEDED", "retry_after_ms": milliseconds}
+    headers = {"retry-after": "7"}
+    server.misbehave(Fault(action="leave", status=429, headers=headers, body=json.dumps(document).encode()))
+
+    error = only(connect(delete_mode="leave", attempts=1).apply([Delete(TEAM)])).error
+
+    assert (type(error), error.retry_after) == (RateLimitedError, seconds)
+
+
 def test_a_pause_for_one_user_holds_up_no_other(connect, server, flavour):
     server.misbehave(
         Fault(
@@ -438,11 +494,14 @@ def test_a_pause_for_one_user_holds_up_no_other(connect, server, flavour):
     [
         (500, {"errcode": "M_UNKNOWN"}, (ProviderUnavailableError, "M_UNKNOWN")),
         (502, {}, (ProviderUnavailableError, "http-502")),
+        (500, {"errcode": "M_NEW"}, (ProviderUnavailableError, "http-500")),
         (503, {"errcode": "M_NEW"}, (ProviderUnavailableError, "http-503")),
         (404, {"errcode": "M_NEW"}, (ProviderError, "M_NEW")),
         (400, {"errcode": "a sentence, and no code"}, (InvalidRequestError, "http-400")),
         (400, {"errcode": 7}, (InvalidRequestError, "http-400")),
         (302, {"errcode": "M_FORBIDDEN"}, (MalformedReplyError, None)),
+        (399, {"errcode": "M_FORBIDDEN"}, (MalformedReplyError, None)),
+        (499, {"errcode": "M_NEW"}, (ProviderError, "M_NEW")),
     ],
 )
 def test_what_no_row_maps_is_read_by_its_status(connect, server, status, document, expected):
@@ -468,3 +527,26 @@ def test_a_room_the_user_joined_again_meanwhile_is_not_forgotten(chat, server):
     outcome = only(chat.apply([Delete(TEAM)]))
 
     assert (type(outcome.error), outcome.effect) == (PermissionDeniedError, Effect.UNKNOWN)
+
+
+def test_a_room_that_is_gone_after_a_leave_that_was_not_answered_was_left_by_it(connect, server, flavour):
+    lost = Fault(action="leave", applies=True, failure=FailureKind.BROKEN)
+    server.misbehave(lost, Fault(action="leave", status=404, body=b'{"errcode": "M_UNKNOWN"}'))
+
+    # Retries are shared by all who ask a host.
+    chat = connect(delete_mode="leave", base_url=f"https://left-{flavour.name}.example")
+
+    outcome = chat.delete(TEAM)
+
+    assert (outcome.effect, outcome.error, outcome.attempts) == (Effect.ALREADY, None, 2)
+
+
+def test_a_room_that_is_gone_after_a_tag_that_was_not_answered_is_in_doubt(connect, server, flavour):
+    lost = Fault(action="set_tag", applies=True, failure=FailureKind.BROKEN)
+    server.misbehave(lost, Fault(action="set_tag", status=403, body=b'{"errcode": "M_FORBIDDEN"}'))
+
+    chat = connect(delete_mode="hide", base_url=f"https://hidden-{flavour.name}.example")
+
+    outcome = only(chat.apply([Delete(TEAM)]))
+
+    assert (type(outcome.error), outcome.effect) == (NotFoundError, Effect.UNKNOWN)
