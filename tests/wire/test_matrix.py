@@ -20,8 +20,11 @@ from convops.errors import (
     UnsupportedOperationError,
 )
 from convops.operations import ClearUnread, Conversation, ConversationKind, Delete, MarkRead, Mute
-from convops.provider import FailureKind
+from convops.provider import Call, FailureKind, Reply
+from convops.secret import Secret
 from convops.testing import Fault
+from convops_matrix.account import MatrixAccount
+from convops_matrix.flows import Matrix
 from convops_matrix.simulator import MatrixSimulator
 from tests.wire.worlds import actions, body, query
 
@@ -29,6 +32,7 @@ ALICE, BOB, CAROL = (f"@{name}:matrix.example" for name in ("alice", "bob", "car
 ROOM = "!team:matrix.example"
 DM = Conversation.direct(user=ALICE, peer=BOB)
 TEAM = Conversation.group(user=ALICE, group=ROOM)
+ACCOUNT = MatrixAccount(access_token=Secret("t"), base_url="https://matrix.example")
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 EVERY = [ClearUnread, MarkRead, Delete, Mute, lambda conversation: Mute(conversation, muted=False)]
 
@@ -159,6 +163,18 @@ def test_the_moment_is_sent_in_whole_milliseconds(chat, server, clock):
 
     asked = next(exchange for exchange in server.exchanges if exchange.action == "timestamp_to_event")
     assert query(asked)["ts"] == str(int(clock.moment.timestamp()) * 1000 + 123)
+
+
+def test_without_a_moment_the_last_there_is_counts():
+    flow = Matrix().flow(ACCOUNT, [ClearUnread(TEAM)])
+    asked = [next(flow), *[flow.send(Reply(200, {}, {})) for _ in range(2)]]
+    assert [call.action for call in asked] == ["whoami", "read_member", "timestamp_to_event"]
+    assert asked[-1].query["ts"] == "9007199254740991"
+
+
+def test_fifty_calls_a_second_are_made_for_a_user():
+    call = Call(action="whoami", query={"user_id": ALICE}, writes=False)
+    assert Matrix().quota(ACCOUNT, call).rate == 50.0
 
 
 def test_up_to_takes_nothing_newer_and_a_late_repeat_neither(chat, server, clock):
@@ -373,6 +389,10 @@ def test_what_is_no_id_of_matrix_is_refused(chat, server, conversation):
 
     assert type(outcome.error) is InvalidRequestError
     assert server.exchanges == []
+
+
+def test_an_id_of_255_bytes_is_taken():
+    Matrix().check(ACCOUNT, Mute(Conversation.group(user=ALICE, group="!" + "x" * 254)))
 
 
 @pytest.mark.parametrize(
