@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from itertools import zip_longest
 from multiprocessing.connection import Connection
 from types import CodeType
 from typing import Any
@@ -114,7 +115,7 @@ def _pytest(paths: Iterable[str], run: Callable[[list[pytest.Item]], None]) -> i
 
 
 def _in_turn(items: Sequence[pytest.Item]) -> Iterator[tuple[pytest.Item, pytest.Item | None]]:
-    return zip(items, [*items[1:], None], strict=True)
+    return zip_longest(items, items[1:])
 
 
 def _silently() -> None:
@@ -240,15 +241,17 @@ def _work_on_living(
         for place in places:
             mutant = mutants[place]
             chosen = [
-                [item for item in items if item.nodeid in tests]
+                item
                 for tests in (known.of(mutant), known.around(mutant))
+                for item in _short_first(items, known)
+                if item.nodeid in tests
             ]
             tell((place, _apart(partial(_try_living, mutant, chosen, known))))
 
     _pytest(SUITES, run)
 
 
-def _try_living(mutant: Mutant, chosen: Sequence[Sequence[pytest.Item]], known: Known) -> int:
+def _try_living(mutant: Mutant, items: Sequence[pytest.Item], known: Known) -> int:
     code = compile(mutant.source, str(ROOT / mutant.path), "exec")
     member: Any = sys.modules[mutant.module]
     for name in mutant.function.split("."):
@@ -258,8 +261,7 @@ def _try_living(mutant: Mutant, chosen: Sequence[Sequence[pytest.Item]], known: 
         member = inspect.getattr_static(member, name)
     member = getattr(member, "fget", None) or getattr(member, "__func__", None) or inspect.unwrap(member)
     member.__code__ = code
-    for items in chosen:
-        _run(items, known)
+    _run(items, known)
     return SURVIVED
 
 
@@ -280,7 +282,7 @@ def _work_on_imported(
 
 def _try_imported(mutant: Mutant, files: Sequence[str], known: Known) -> int:
     sys.meta_path.insert(0, _Finder(mutant))
-    return _pytest(files, lambda items: _run(items, known))
+    return _pytest(files, lambda items: _run(_short_first(items, known), known))
 
 
 @frozen
@@ -305,10 +307,14 @@ class _Loader(SourceFileLoader):
         return compile(self._source, self.path, "exec")
 
 
+def _short_first(items: Sequence[pytest.Item], known: Known) -> list[pytest.Item]:
+    return sorted(items, key=lambda item: known.seconds.get(item.nodeid, 0.0))
+
+
 def _run(items: Sequence[pytest.Item], known: Known) -> None:
-    """Run tests, the short ones first, until one fails; one that takes far too long ends the process."""
+    """Run tests until one fails; one that takes far too long ends the process."""
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    for item, after in _in_turn(sorted(items, key=lambda item: known.seconds.get(item.nodeid, 0.0))):
+    for item, after in _in_turn(items):
         signal.setitimer(signal.ITIMER_REAL, 10.0 + 20 * known.seconds.get(item.nodeid, 0.0))
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
     signal.setitimer(signal.ITIMER_REAL, 0)
