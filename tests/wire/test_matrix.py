@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 import pytest
 
@@ -80,6 +81,15 @@ def connect(worlds, server):
 @pytest.fixture
 def chat(connect):
     return connect(delete_mode="leave")
+
+
+HOSTS = count(1)
+
+
+@pytest.fixture
+def unheard():
+    """A host nobody else asks: a pause outlives its client, and retries are shared by all who ask a host."""
+    return f"https://unheard-{next(HOSTS)}.example"
 
 
 def kept(operation, clock, **changes):
@@ -470,10 +480,10 @@ def test_a_pause_in_milliseconds_is_obeyed(chat, server):
 @pytest.mark.parametrize(
     ("headers", "seconds"), [({"retry-after": "7"}, 7.0), ({"retry-after": "soon"}, None)]
 )
-def test_without_milliseconds_the_header_counts(connect, server, headers, seconds):
+def test_without_milliseconds_the_header_counts(connect, server, unheard, headers, seconds):
     server.misbehave(limited(**headers))
 
-    error = only(connect(delete_mode="leave", attempts=1).apply([Delete(TEAM)])).error
+    error = only(connect(delete_mode="leave", attempts=1, base_url=unheard).apply([Delete(TEAM)])).error
 
     assert (type(error), error.retry_after, error.effect) == (RateLimitedError, seconds, Effect.NOT_APPLIED)
 
@@ -482,18 +492,18 @@ def test_without_milliseconds_the_header_counts(connect, server, headers, second
     ("milliseconds", "seconds"), [(2500, 2.5), (0, 0.0), (-1, 7.0), (2.5, 7.0), ("20", 7.0), (True, 7.0)]
 )
 def test_a_pause_is_told_in_seconds_and_one_that_is_no_number_is_left_to_the_header(
-    connect, server, milliseconds, seconds
+    connect, server, unheard, milliseconds, seconds
 ):
     document = {"errcode": "M_LIMIT_EXCEEDED", "retry_after_ms": milliseconds}
     headers = {"retry-after": "7"}
     server.misbehave(Fault(action="leave", status=429, headers=headers, body=json.dumps(document).encode()))
 
-    error = only(connect(delete_mode="leave", attempts=1).apply([Delete(TEAM)])).error
+    error = only(connect(delete_mode="leave", attempts=1, base_url=unheard).apply([Delete(TEAM)])).error
 
     assert (type(error), error.retry_after) == (RateLimitedError, seconds)
 
 
-def test_a_pause_for_one_user_holds_up_no_other(connect, server, flavour):
+def test_a_pause_for_one_user_holds_up_no_other(connect, server, unheard):
     server.misbehave(
         Fault(
             action="set_push_rule",
@@ -501,8 +511,7 @@ def test_a_pause_for_one_user_holds_up_no_other(connect, server, flavour):
             body=b'{"errcode": "M_LIMIT_EXCEEDED", "retry_after_ms": 60000}',
         )
     )
-    # A pause outlives its client, so nobody else may ask this host.
-    chat = connect(attempts=1, base_url=f"https://{flavour.name}.example")
+    chat = connect(attempts=1, base_url=unheard)
 
     outcomes = chat.apply([Mute(TEAM), Mute(Conversation.group(user=BOB, group=ROOM))])
 
@@ -549,23 +558,22 @@ def test_a_room_the_user_joined_again_meanwhile_is_not_forgotten(chat, server):
     assert (type(outcome.error), outcome.effect) == (PermissionDeniedError, Effect.UNKNOWN)
 
 
-def test_a_room_that_is_gone_after_a_leave_that_was_not_answered_was_left_by_it(connect, server, flavour):
+def test_a_room_that_is_gone_after_a_leave_that_was_not_answered_was_left_by_it(connect, server, unheard):
     lost = Fault(action="leave", applies=True, failure=FailureKind.BROKEN)
     server.misbehave(lost, Fault(action="leave", status=404, body=b'{"errcode": "M_UNKNOWN"}'))
 
-    # Retries are shared by all who ask a host.
-    chat = connect(delete_mode="leave", base_url=f"https://left-{flavour.name}.example")
+    chat = connect(delete_mode="leave", base_url=unheard)
 
     outcome = chat.delete(TEAM)
 
     assert (outcome.effect, outcome.error, outcome.attempts) == (Effect.ALREADY, None, 2)
 
 
-def test_a_room_that_is_gone_after_a_tag_that_was_not_answered_is_in_doubt(connect, server, flavour):
+def test_a_room_that_is_gone_after_a_tag_that_was_not_answered_is_in_doubt(connect, server, unheard):
     lost = Fault(action="set_tag", applies=True, failure=FailureKind.BROKEN)
     server.misbehave(lost, Fault(action="set_tag", status=403, body=b'{"errcode": "M_FORBIDDEN"}'))
 
-    chat = connect(delete_mode="hide", base_url=f"https://hidden-{flavour.name}.example")
+    chat = connect(delete_mode="hide", base_url=unheard)
 
     outcome = only(chat.apply([Delete(TEAM)]))
 
