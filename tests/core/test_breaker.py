@@ -199,6 +199,21 @@ def test_a_verb_that_meets_the_breaker_between_its_attempts_tells_what_it_met():
     assert (outcome.effect, outcome.attempts) == (Effect.UNKNOWN, 1)
 
 
+def test_a_verb_that_wakes_to_a_host_others_found_broken_tells_what_it_met():
+    class Joined(World):
+        def wait(self, step):
+            super().wait(step)
+            if self.attempts:
+                opened(self.breaker, at=self.clock)
+
+    world = Joined(broken())
+    pipeline = world.pipeline(Quick())
+    world.breaker = pipeline._caller.hosts[0].breaker
+    outcome = perform(world, pipeline)
+    assert isinstance(outcome.error, TransportError)
+    assert (outcome.effect, outcome.attempts) == (Effect.UNKNOWN, 1)
+
+
 def test_a_verb_does_not_wait_to_be_refused():
     world = World(*[broken()] * 5)
     pipeline = world.pipeline(Quick())

@@ -692,9 +692,11 @@ def test_a_throttled_call_holds_up_everyone_on_its_quota():
     assert pacer.reserve(Quota(key=("scripted", "Other"), rate=10.0), 1000.0).at == 1000.0
 
 
-@pytest.mark.parametrize(("asked", "held"), [("3", 3.0), ("3600", 30.0)])
+@pytest.mark.parametrize(
+    ("asked", "held"), [({"retry-after": "3"}, 3.0), ({"retry-after": "3600"}, 30.0), ({}, 0.0)]
+)
 def test_a_throttled_call_that_is_given_up_holds_up_its_quota_for_as_long_as_was_asked(asked, held):
-    world, pacer = World(answer(status=429, headers={"retry-after": asked}), random=0.5), Pacer()
+    world, pacer = World(answer(status=429, headers=asked), random=0.5), Pacer()
     one(world, pacer=pacer, retry=Retry(attempts=1))
     # And for half of what is drawn after a rate limit, so that nobody comes back with everybody.
     assert pacer.reserve(Quota(key=("scripted", "Do"), rate=10.0), 1000.0).at == 1000.25 + held

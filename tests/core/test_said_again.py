@@ -95,6 +95,16 @@ def test_a_moment_the_caller_set_is_not_moved(operation, stamped):
     assert (outcome.operation.at, len(world.attempts)) == (WALL, 1)
 
 
+def test_once_the_clock_proved_slow_only_what_it_stamped_is_moved():
+    world = World(dated(WALL + HOUR), answer())
+    pipeline = world.pipeline(Quick())
+    world.perform(pipeline, Mute(dm()))
+    accepted = [pipeline.accept(MarkRead(dm(peer), at=WALL)) for peer in "ab"]
+    a, b = world.drive(pipeline.perform(accepted, timeout=10.0, stamped=[0]))
+    assert a.operation.at - WALL == pytest.approx(HOUR, abs=timedelta(seconds=1))
+    assert b.operation.at == WALL
+
+
 def test_what_the_vendor_does_not_pin_to_a_time_is_not_said_again():
     world = World(dated(WALL + HOUR))
     perform(world, Mute(dm()), provider=Unpinned())

@@ -238,6 +238,27 @@ def test_the_clock_is_corrected_by_the_vendors_date(ahead, signed):
     assert [now for _, now, _, _ in signer.seen] == [signed, signed + 7.0]
 
 
+@pytest.mark.parametrize(("slow", "believed"), [(-100.0, -100.0), (5.0, 0.0), (5.25, 5.25), (100.0, 100.0)])
+def test_a_date_was_written_halfway_give_or_take_the_other_half(slow, believed):
+    # The exchange took four seconds: the date is three seconds of noise and two of the way away from now.
+    seat = signing(Plain(), Clock(NEW_YEAR + 0.5 + 2.0 - slow))
+    seat.learn("Thu, 01 Jan 2026 00:00:00 GMT", 4.0)
+    assert seat.offset == believed
+
+
+@pytest.mark.parametrize(
+    ("slow", "believed"),
+    [(103.0, 100.0), (103.25, 103.25), (97.0, 100.0), (3.25, 3.25), (3.0, 0.0), (0.0, 0.0)],
+)
+def test_a_belief_is_kept_within_the_noise_and_given_up_for_the_clock_or_another(slow, believed):
+    clock = Clock(NEW_YEAR + 0.5 - 100.0)
+    seat = signing(Plain(), clock)
+    seat.learn("Thu, 01 Jan 2026 00:00:00 GMT", 0.0)
+    clock.now = NEW_YEAR + 0.5 - slow
+    seat.learn("Thu, 01 Jan 2026 00:00:00 GMT", 0.0)
+    assert seat.offset == believed
+
+
 @pytest.mark.parametrize(
     "date",
     [None, "", "yesterday", "Thu, 99 Jan 2026 00:00:00 GMT", "Thu, 01 Jan 99999999999999999999 00:00:00 GMT"],

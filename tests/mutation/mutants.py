@@ -27,6 +27,7 @@ class Mutant:
         is_inside: whether it stands inside that function's body, and can be put in while it lives.
         line: where.
         lines: the lines of its statement, which a test must run to notice.
+        around: the lines of its function.
         operator: what made it.
         before: the lines as they are.
         after: the lines as they would be.
@@ -38,6 +39,7 @@ class Mutant:
     is_inside: bool
     line: int
     lines: range
+    around: range
     operator: str
     before: str
     after: str
@@ -69,9 +71,10 @@ def mutants(path: str) -> Iterator[Mutant]:
             if meaning in seen or not _is_sound(name, source, changed):
                 continue
             seen.add(meaning)
-            function, is_inside = _function(tree, line)
+            function, is_inside, around = _function(tree, line)
             lines = _statement(tree, line)
-            yield Mutant(path, function, is_inside, line, lines, name, *_difference(source, changed), changed)
+            texts = *_difference(source, changed), changed
+            yield Mutant(path, function, is_inside, line, lines, around, name, *texts)
 
 
 def _difference(source: str, changed: str) -> tuple[str, str]:
@@ -143,8 +146,8 @@ class _Summed(ast.NodeTransformer):
 # --- Where it stands ----------------------------------------------------------------------------------
 
 
-def _function(tree: ast.AST, line: int, above: str = "") -> tuple[str, bool]:
-    """Return the outermost function around a line, and whether the line is in its body."""
+def _function(tree: ast.AST, line: int, above: str = "") -> tuple[str, bool, range]:
+    """Return the outermost function around a line, whether the line is in its body, and that body's lines."""
     for node in ast.iter_child_nodes(tree):
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             continue
@@ -153,8 +156,9 @@ def _function(tree: ast.AST, line: int, above: str = "") -> tuple[str, bool]:
             continue
         if isinstance(node, ast.ClassDef):
             return _function(node, line, f"{above}{node.name}.")
-        return f"{above}{node.name}", line >= node.body[0].lineno
-    return above.removesuffix("."), False
+        body = range(node.body[0].lineno, (node.end_lineno or line) + 1)
+        return f"{above}{node.name}", line in body, body
+    return above.removesuffix("."), False, range(0)
 
 
 def _statement(tree: ast.AST, line: int) -> range:

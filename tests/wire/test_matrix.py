@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 import pytest
 
@@ -20,8 +21,11 @@ from convops.errors import (
     UnsupportedOperationError,
 )
 from convops.operations import ClearUnread, Conversation, ConversationKind, Delete, MarkRead, Mute
-from convops.provider import FailureKind
+from convops.provider import Call, FailureKind, Reply
+from convops.secret import Secret
 from convops.testing import Fault
+from convops_matrix.account import MatrixAccount
+from convops_matrix.flows import Matrix
 from convops_matrix.simulator import MatrixSimulator
 from tests.wire.worlds import actions, body, query
 
@@ -29,6 +33,7 @@ ALICE, BOB, CAROL = (f"@{name}:matrix.example" for name in ("alice", "bob", "car
 ROOM = "!team:matrix.example"
 DM = Conversation.direct(user=ALICE, peer=BOB)
 TEAM = Conversation.group(user=ALICE, group=ROOM)
+ACCOUNT = MatrixAccount(access_token=Secret("t"), base_url="https://matrix.example")
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 EVERY = [ClearUnread, MarkRead, Delete, Mute, lambda conversation: Mute(conversation, muted=False)]
 
@@ -76,6 +81,15 @@ def connect(worlds, server):
 @pytest.fixture
 def chat(connect):
     return connect(delete_mode="leave")
+
+
+HOSTS = count(1)
+
+
+@pytest.fixture
+def unheard():
+    """A host nobody else asks: a pause outlives its client, and retries are shared by all who ask a host."""
+    return f"https://unheard-{next(HOSTS)}.example"
 
 
 def kept(operation, clock, **changes):
@@ -133,6 +147,14 @@ def test_the_token_is_in_no_log_and_no_refusal(worlds, server, caplog):
     assert token not in caplog.text + repr(vars(error)) + str(error)
 
 
+def test_what_has_nothing_to_say_sends_an_empty_object(connect, server):
+    for mode in ("leave", "hide"):
+        chat = connect(delete_mode=mode)
+        chat.apply([Delete(TEAM if mode == "leave" else DM)])
+        written = [one.request for one in server.exchanges if one.request.method != "GET"]
+        assert {request.body for request in written} == {b"{}"}
+
+
 def test_clearing_sets_the_private_receipt_and_marking_read_the_public_one(chat, server, clock):
     chat.apply([ClearUnread(TEAM, at=clock.moment), MarkRead(TEAM, at=clock.moment)])
 
@@ -151,6 +173,18 @@ def test_the_moment_is_sent_in_whole_milliseconds(chat, server, clock):
 
     asked = next(exchange for exchange in server.exchanges if exchange.action == "timestamp_to_event")
     assert query(asked)["ts"] == str(int(clock.moment.timestamp()) * 1000 + 123)
+
+
+def test_without_a_moment_the_last_there_is_counts():
+    flow = Matrix().flow(ACCOUNT, [ClearUnread(TEAM)])
+    asked = [next(flow), *[flow.send(Reply(200, {}, {})) for _ in range(2)]]
+    assert [call.action for call in asked] == ["whoami", "read_member", "timestamp_to_event"]
+    assert asked[-1].query["ts"] == "9007199254740991"
+
+
+def test_fifty_calls_a_second_are_made_for_a_user():
+    call = Call(action="whoami", query={"user_id": ALICE}, writes=False)
+    assert Matrix().quota(ACCOUNT, call).rate == 50.0
 
 
 def test_up_to_takes_nothing_newer_and_a_late_repeat_neither(chat, server, clock):
@@ -261,6 +295,13 @@ def test_what_m_direct_lists_is_not_trusted(chat, server, listed):
     assert outcome.effect is Effect.NOT_APPLIED
 
 
+def test_what_m_direct_lists_beside_the_room_is_passed_over(chat, server):
+    server._state.users[ALICE].data["m.direct"][BOB] += ["#alias:matrix.example", 7]
+
+    assert chat.mute(DM).effect is Effect.APPLIED
+    assert server.state(DM).muted
+
+
 @pytest.mark.parametrize("membership", ["leave", "ban", "invite", "knock"])
 def test_only_who_joined_is_in_a_room(chat, server, membership):
     server.misbehave(Fault(action="read_member", body=json.dumps({"membership": membership}).encode()))
@@ -311,6 +352,14 @@ def test_a_rule_that_does_something_else_is_written_anew_and_switched_on(chat, s
     assert chat.mute(TEAM).effect is Effect.ALREADY
 
 
+def test_unmuting_tells_whether_there_was_anything_to_lift(chat, server):
+    assert chat.mute(TEAM).effect is Effect.APPLIED
+    assert server.state(TEAM).muted
+
+    assert [chat.mute(TEAM, muted=False).effect for _ in range(2)] == [Effect.APPLIED, Effect.ALREADY]
+    assert not server.state(TEAM).muted
+
+
 def test_a_mark_that_was_set_by_hand_is_cleared_and_none_is_written_where_none_was(chat, server, clock):
     chat.apply([kept(ClearUnread, clock)])
     assert "clear_marked_unread" not in actions(server)
@@ -352,6 +401,24 @@ def test_what_is_no_id_of_matrix_is_refused(chat, server, conversation):
     assert server.exchanges == []
 
 
+def test_an_id_of_255_bytes_is_taken():
+    Matrix().check(ACCOUNT, Mute(Conversation.group(user=ALICE, group="!" + "x" * 254)))
+
+
+@pytest.mark.parametrize(
+    ("conversation", "said"),
+    [
+        (Conversation.direct(user="alice", peer=BOB), "user is no Matrix id"),
+        (Conversation.direct(user=ALICE, peer="bob"), "peer is no Matrix id"),
+        (Conversation.group(user="alice", group=ROOM), "user is no Matrix id"),
+        (Conversation.group(user=ALICE, group="team"), "group is no room id"),
+        (Conversation.group(user=ALICE, group="#team:matrix.example"), "group is an alias: its room id is"),
+    ],
+)
+def test_a_refusal_says_which_id_is_none(chat, conversation, said):
+    assert f": {said}" in str(only(chat.apply([Mute(conversation)])).error)
+
+
 @pytest.mark.parametrize("settings", [{"delete_mode": "leave"}, {"delete_mode": "hide"}, {}])
 def test_erasing_a_history_is_refused(connect, server, settings):
     outcome = only(connect(**settings).apply([Delete(TEAM, erase_history=True)]))
@@ -365,6 +432,10 @@ def test_a_moment_before_1970_is_refused(chat, server):
 
     assert type(outcome.error) is InvalidRequestError
     assert server.exchanges == []
+
+
+def test_the_first_moment_of_1970_is_taken(chat):
+    assert chat.mark_read(TEAM, up_to=datetime(1970, 1, 1, tzinfo=UTC)).effect is Effect.ALREADY
 
 
 @pytest.mark.parametrize("kind", ConversationKind)
@@ -409,15 +480,30 @@ def test_a_pause_in_milliseconds_is_obeyed(chat, server):
 @pytest.mark.parametrize(
     ("headers", "seconds"), [({"retry-after": "7"}, 7.0), ({"retry-after": "soon"}, None)]
 )
-def test_without_milliseconds_the_header_counts(connect, server, headers, seconds):
+def test_without_milliseconds_the_header_counts(connect, server, unheard, headers, seconds):
     server.misbehave(limited(**headers))
 
-    error = only(connect(delete_mode="leave", attempts=1).apply([Delete(TEAM)])).error
+    error = only(connect(delete_mode="leave", attempts=1, base_url=unheard).apply([Delete(TEAM)])).error
 
     assert (type(error), error.retry_after, error.effect) == (RateLimitedError, seconds, Effect.NOT_APPLIED)
 
 
-def test_a_pause_for_one_user_holds_up_no_other(connect, server, flavour):
+@pytest.mark.parametrize(
+    ("milliseconds", "seconds"), [(2500, 2.5), (0, 0.0), (-1, 7.0), (2.5, 7.0), ("20", 7.0), (True, 7.0)]
+)
+def test_a_pause_is_told_in_seconds_and_one_that_is_no_number_is_left_to_the_header(
+    connect, server, unheard, milliseconds, seconds
+):
+    document = {"errcode": "M_LIMIT_EXCEEDED", "retry_after_ms": milliseconds}
+    headers = {"retry-after": "7"}
+    server.misbehave(Fault(action="leave", status=429, headers=headers, body=json.dumps(document).encode()))
+
+    error = only(connect(delete_mode="leave", attempts=1, base_url=unheard).apply([Delete(TEAM)])).error
+
+    assert (type(error), error.retry_after) == (RateLimitedError, seconds)
+
+
+def test_a_pause_for_one_user_holds_up_no_other(connect, server, unheard):
     server.misbehave(
         Fault(
             action="set_push_rule",
@@ -425,8 +511,7 @@ def test_a_pause_for_one_user_holds_up_no_other(connect, server, flavour):
             body=b'{"errcode": "M_LIMIT_EXCEEDED", "retry_after_ms": 60000}',
         )
     )
-    # A pause outlives its client, so nobody else may ask this host.
-    chat = connect(attempts=1, base_url=f"https://{flavour.name}.example")
+    chat = connect(attempts=1, base_url=unheard)
 
     outcomes = chat.apply([Mute(TEAM), Mute(Conversation.group(user=BOB, group=ROOM))])
 
@@ -438,11 +523,14 @@ def test_a_pause_for_one_user_holds_up_no_other(connect, server, flavour):
     [
         (500, {"errcode": "M_UNKNOWN"}, (ProviderUnavailableError, "M_UNKNOWN")),
         (502, {}, (ProviderUnavailableError, "http-502")),
+        (500, {"errcode": "M_NEW"}, (ProviderUnavailableError, "http-500")),
         (503, {"errcode": "M_NEW"}, (ProviderUnavailableError, "http-503")),
         (404, {"errcode": "M_NEW"}, (ProviderError, "M_NEW")),
         (400, {"errcode": "a sentence, and no code"}, (InvalidRequestError, "http-400")),
         (400, {"errcode": 7}, (InvalidRequestError, "http-400")),
         (302, {"errcode": "M_FORBIDDEN"}, (MalformedReplyError, None)),
+        (399, {"errcode": "M_FORBIDDEN"}, (MalformedReplyError, None)),
+        (499, {"errcode": "M_NEW"}, (ProviderError, "M_NEW")),
     ],
 )
 def test_what_no_row_maps_is_read_by_its_status(connect, server, status, document, expected):
@@ -468,3 +556,25 @@ def test_a_room_the_user_joined_again_meanwhile_is_not_forgotten(chat, server):
     outcome = only(chat.apply([Delete(TEAM)]))
 
     assert (type(outcome.error), outcome.effect) == (PermissionDeniedError, Effect.UNKNOWN)
+
+
+def test_a_room_that_is_gone_after_a_leave_that_was_not_answered_was_left_by_it(connect, server, unheard):
+    lost = Fault(action="leave", applies=True, failure=FailureKind.BROKEN)
+    server.misbehave(lost, Fault(action="leave", status=404, body=b'{"errcode": "M_UNKNOWN"}'))
+
+    chat = connect(delete_mode="leave", base_url=unheard)
+
+    outcome = chat.delete(TEAM)
+
+    assert (outcome.effect, outcome.error, outcome.attempts) == (Effect.ALREADY, None, 2)
+
+
+def test_a_room_that_is_gone_after_a_tag_that_was_not_answered_is_in_doubt(connect, server, unheard):
+    lost = Fault(action="set_tag", applies=True, failure=FailureKind.BROKEN)
+    server.misbehave(lost, Fault(action="set_tag", status=403, body=b'{"errcode": "M_FORBIDDEN"}'))
+
+    chat = connect(delete_mode="hide", base_url=unheard)
+
+    outcome = only(chat.apply([Delete(TEAM)]))
+
+    assert (type(outcome.error), outcome.effect) == (NotFoundError, Effect.UNKNOWN)
