@@ -33,7 +33,7 @@ class Fault:
 
     action: str | None = None
     applies: bool = False
-    code: int | None = None
+    code: int | str | None = None
     status: int = 200
     headers: Mapping[str, str] = field(factory=dict)
     body: bytes | None = None
@@ -59,8 +59,8 @@ class Simulator(ABC):
     """A vendor, simulated from its documents: a pure core over a state, safe to share by threads.
 
     Args:
-        now: the vendor's clock, in Unix seconds.
-        rate_limits: whether the documented limits are counted.
+        now: the vendor's clock, in Unix seconds; read from the attribute whenever it is needed.
+        rate_limits: whether the documented limits are counted; likewise.
 
     Attributes:
         provider: the provider's short name.
@@ -98,6 +98,14 @@ class Simulator(ABC):
     def receive(self, conversation: Conversation, count: int = 1) -> None:
         """Let `count` messages arrive from the other side; users and groups must exist."""
 
+    def user_id(self, name: str) -> str:
+        """Return the id of a made-up user; for vendors whose ids have a form, such as `@name:host`."""
+        return name
+
+    def group_id(self, name: str) -> str:
+        """Return the id of a made-up group; otherwise as `user_id`."""
+        return name
+
     def misbehave(self, *faults: Fault) -> None:
         """Play each fault once, in order, for the next requests it applies to."""
         with self._lock:
@@ -124,8 +132,8 @@ class Simulator(ABC):
         """Return what the vendor answers, after changing the state accordingly."""
 
     @abstractmethod
-    def refusal(self, code: int) -> HttpReply:
-        """Return the vendor's answer for a code."""
+    def refusal(self, code: Any) -> HttpReply:
+        """Return the vendor's answer for a code, be it a number or a text."""
 
     def handle(self, request: HttpRequest) -> HttpReply | Failure:
         """Return the answer to one request, faults included."""
