@@ -91,21 +91,34 @@ class Stage:
             return Conversation.direct(user=self.alice, peer=self.bob)
         return Conversation.group(user=self.alice, group=self.team)
 
-    def crowd(self, kind: ConversationKind, size: int) -> list[Conversation]:
-        """Return so many more conversations of alice, each with a message."""
-        simulator, made = self.simulator, []
-        for place in range(size):
-            if kind is ConversationKind.DIRECT:
-                peer = simulator.user_id(f"peer{place}")
-                simulator.add_user(peer)
-                made.append(Conversation.direct(user=self.alice, peer=peer))
-            else:
-                group = simulator.group_id(f"group{place}")
-                simulator.add_group(group, [self.alice, self.bob])
-                made.append(Conversation.group(user=self.alice, group=group))
+    def crowd(self, kind: ConversationKind, size: int, *, name: str = "more") -> list[Conversation]:
+        """Return so many more conversations of alice, each with messages.
+
+        Args:
+            kind: of what kind.
+            size: how many.
+            name: what the names of the others begin with; each crowd needs its own.
+        """
+        made = [self._another(kind, f"{name}{place}") for place in range(size)]
         for conversation in made:
-            simulator.receive(conversation, UNREAD)
+            self.simulator.receive(conversation, UNREAD)
         return made
+
+    def _another(self, kind: ConversationKind, name: str) -> Conversation:
+        simulator = self.simulator
+        if kind is ConversationKind.DIRECT:
+            peer = simulator.user_id(name)
+            simulator.add_user(peer)
+            return Conversation.direct(user=self.alice, peer=peer)
+        group = simulator.group_id(name)
+        simulator.add_group(group, [self.alice, self.bob])
+        return Conversation.group(user=self.alice, group=group)
+
+    def of_bob(self, conversation: Conversation) -> Conversation:
+        """Return bob's side of the same group, or his conversation with the same peer, with messages."""
+        mine = Conversation(kind=conversation.kind, user=self.bob, other=conversation.other)
+        self.simulator.receive(mine, UNREAD)
+        return mine
 
     def strangers(self, kind: ConversationKind) -> list[Conversation]:
         """Return conversations with nobody: unknown peers, or an unknown group and one without her."""

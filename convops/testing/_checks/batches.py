@@ -7,10 +7,10 @@ from typing import Any
 
 from convops.errors import Effect
 from convops.operations import Conversation, Mute, Operation, Outcome
-from convops.testing._checks._check import Check, declared_cells
+from convops.testing._checks._check import Check, both_clients, declared_cells
 from convops.testing._checks.cells import key_of
 from convops.testing._stage import Stage
-from convops.testing._subject import Case, Subject, expect, plainest, words
+from convops.testing._subject import Case, Subject, expect, plainest, variants, words
 
 ITEMS = 5
 """Operations in a list that fails in part."""
@@ -60,6 +60,24 @@ def _batch_per_item(subject: Subject, case: Case) -> None:
                 )
     for pick in ([0], [0, 0], [1], [0, 1]):
         _expect_all_fail(subject, case, pick)
+
+
+def _batch_mixed(subject: Subject, case: Case) -> None:
+    """Whatever may not share a call is kept apart: users, kinds, operations and options."""
+    with Stage(subject, case) as stage:
+        operations: list[Operation] = []
+        for place, key in enumerate(subject.declared()):
+            for turn, mine in enumerate(stage.crowd(key[1], MANY, name=f"mixed{place}-")):
+                forms = len(variants(key, mine))
+                operations.append(variants(key, mine)[turn % forms])
+                operations.append(variants(key, stage.of_bob(mine))[(turn + 1) % forms])
+        for operation in operations:
+            stage.prepare(operation)
+        for operation, outcome in zip(operations, stage.apply(operations), strict=True):
+            expect(outcome.ok, f"{words(operation)} in a mixed list failed: {outcome.error!r}")
+            expect(
+                stage.holds(operation), f"{words(operation)} in a mixed list is said to be done and is not"
+            )
 
 
 def _expect_all_fail(subject: Subject, case: Case, pick: Sequence[int]) -> None:
@@ -135,5 +153,11 @@ CHECKS = (
         "In a list that fails in part each operation fares, and is told, as it would alone.",
         declared_cells,
         _batch_per_item,
+    ),
+    Check(
+        "batch-mixed",
+        "In a list of all operations, options and users each takes effect as it was asked for.",
+        both_clients,
+        _batch_mixed,
     ),
 )

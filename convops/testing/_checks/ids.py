@@ -29,9 +29,9 @@ def _ids(subject: Subject, case: Case) -> None:
             _expect_exact(stage, plainest(key, conversation))
         for conversation in conversations:
             stage.simulator.receive(conversation, 1)
-        _expect_together(stage, key, conversations)
         for name in LONG:
             _expect_nobody(stage, key, name)
+        _expect_together(stage, key, conversations)
 
 
 def _neighbours(stage: Stage, key: Key) -> list[Conversation]:
