@@ -209,6 +209,11 @@ def memory_store(name: str = "default") -> MemoryStore:
     return _STORES.setdefault(name, MemoryStore())
 
 
+def forget_store(name: str) -> None:
+    """Forget a store: accounts that name it from now on find a fresh one."""
+    _STORES.pop(name, None)
+
+
 def answer_document(store: MemoryStore, document: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a store answers to a call's body: one effect or one error for each operation."""
     return {"outcomes": [_told(store, from_document(one)) for one in document["operations"]]}

@@ -17,9 +17,10 @@ from convops._cli._cells import (
     cells_of,
     changed_cells,
     fidelity_words,
+    key_from,
     rate_words,
 )
-from convops._cli._documents import caveat_document, support_document
+from convops._cli._documents import caveat_document, support_document, support_from
 from convops._cli._options import examples
 from convops._cli._say import complain, printable, say, say_json
 from convops._cli._simulators import sample_account
@@ -85,6 +86,23 @@ def columns_of(found: Sequence[Installed]) -> tuple[list[Column], dict[str, str]
     return columns, problems
 
 
+def column_from(document: Mapping[str, Any]) -> Column:
+    """Return what a conformance report says that a provider can do."""
+    known = {
+        caveat["id"]: Caveat(caveat["id"], caveat["text"], caveat["link"]) for caveat in document["caveats"]
+    }
+
+    def cells(documents: Sequence[Mapping[str, Any]]) -> Cells:
+        return {key_from(one): support_from(one, known) for one in documents}
+
+    return Column(
+        name=document["provider"],
+        title=document["title"],
+        cells=cells(document["cells"]),
+        options={one["setting"]: cells(one["cells"]) for one in document["options"]},
+    )
+
+
 # --- As JSON ------------------------------------------------------------------------------------------
 
 
@@ -98,9 +116,9 @@ def matrix_document(columns: Sequence[Column], problems: Mapping[str, str]) -> d
     return {
         "providers": [{"name": column.name, "title": column.title} for column in columns],
         "problems": dict(problems),
-        "cells": [one for column in columns for one in _cell_documents(column.name, column.cells)],
+        "cells": [one for column in columns for one in cell_documents(column.name, column.cells)],
         "options": [
-            {"provider": column.name, "setting": name, "cells": _cell_documents(column.name, cells)}
+            {"provider": column.name, "setting": name, "cells": cell_documents(column.name, cells)}
             for column in columns
             for name, cells in column.options.items()
         ],
@@ -108,7 +126,8 @@ def matrix_document(columns: Sequence[Column], problems: Mapping[str, str]) -> d
     }
 
 
-def _cell_documents(provider: str, cells: Cells) -> list[dict[str, Any]]:
+def cell_documents(provider: str, cells: Cells) -> list[dict[str, Any]]:
+    """Return cells as dicts."""
     return [
         {
             "provider": provider,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from convops.testing._memory import MemorySimulator
     from convops.testing._server import asgi, serve
     from convops.testing._simulator import Exchange, Fault, Simulator
+    from convops.testing._world import MemoryWorld
 
 __all__ = [
     "Conformance",
@@ -22,6 +23,7 @@ __all__ = [
     "Fault",
     "MemorySimulator",
     "MemoryStore",
+    "MemoryWorld",
     "Simulator",
     "asgi",
     "memory_store",
@@ -35,6 +37,7 @@ _ROOMS = {
     "Fault": "convops.testing._simulator",
     "MemorySimulator": "convops.testing._memory",
     "MemoryStore": "convops._memory",
+    "MemoryWorld": "convops.testing._world",
     "Simulator": "convops.testing._simulator",
     "asgi": "convops.testing._server",
     "memory_store": "convops._memory",
