@@ -68,8 +68,7 @@ def _caveats(column: Column) -> list[Caveat]:
 def _show(provider: AnyProvider, conformed: Any) -> None:
     say(f"{provider.title}, by kit {conformed.kit}:")
     for tally in conformed.tallies:
-        mark = "FAIL" if tally.problems else "ok" if tally.deviation is None else "deviates"
-        say(f"  {mark:8} {tally.check.id:20} {tally.passed}/{tally.cases}  {tally.check.sentence}")
+        say(f"  {_mark(tally):8} {tally.check.id:20} {tally.passed}/{tally.cases}  {tally.check.sentence}")
         for problem in tally.problems[:PROBLEMS_SHOWN]:
             say(f"           {printable(problem)}")
         if tally.deviation is not None and not tally.problems:
@@ -80,6 +79,15 @@ def _show(provider: AnyProvider, conformed: Any) -> None:
         f"{conformed.count(name)} {name}" for name in ("cases", "passed", "failed", "deviated")
     )
     say(f"{counts}: {'it conforms' if conformed.ok else 'it does not conform'}")
+
+
+def _mark(tally: Any) -> str:
+    if tally.problems:
+        return "FAIL"
+    if tally.deviation is not None:
+        return "deviates"
+    # The provider has no codes, no probe, nothing it lacks: said, and not passed over.
+    return "ok" if tally.cases else "none"
 
 
 def _deviations(given: Sequence[str]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from attrs import define, field, frozen
 from convops.errors import ConfigError
 from convops.provider import AnyProvider
 from convops.testing._checks import CHECKS, Check
-from convops.testing._conformance import KIT
+from convops.testing._conformance import KIT, Vacant
 from convops.testing._suites import suite_of
 
 LINE_MAX = 300
@@ -38,7 +38,7 @@ class Tally:
 
     Attributes:
         check: the check.
-        cases: how many were run.
+        cases: how many were run; none where there is nothing to look at.
         passed: how many were kept.
         problems: what was wrong, in one line each.
         deviation: why it is deviated from; None where it is not.
@@ -106,6 +106,8 @@ class _Listener:
         if name not in self._tallies:
             self.problems += [_line(report)] if report.failed else []
             return
+        if case == str(Vacant()):
+            return
         tally = self._tallies[name]
         tally.cases += 1
         if report.failed:
@@ -150,8 +152,9 @@ def run_kit(
         file = Path(folder) / "test_conformance.py"
         file.write_text(FILE, "utf-8")
         options = ["-q", "-c", os.devnull, "--rootdir", folder, "-p", "no:cacheprovider"]
+        options += ["--import-mode=importlib", "-p", "convops.testing.pytest_plugin", str(file)]
         with _undisturbed(), contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-            status = pytest.main([*options, "-p", "convops.testing.pytest_plugin", str(file)], [listener])
+            status = pytest.main(options, [listener])
     if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         last = said.getvalue().strip().splitlines()[-1:] or [str(status)]
         raise ConfigError(f"pytest could not run the kit: {last[0][:LINE_MAX]}")

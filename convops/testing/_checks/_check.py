@@ -50,6 +50,26 @@ def both_clients(_: Subject) -> list[Case]:
     return [Case(flavour=flavour) for flavour in FLAVOURS]
 
 
+def both_clients_with_codes(subject: Subject) -> list[Case]:
+    """Return one case for either client, where there are codes."""
+    return both_clients(subject) if subject.provider.codes else []
+
+
+def both_clients_with_secrets(subject: Subject) -> list[Case]:
+    """Return one case for either client, where the account has a secret."""
+    return both_clients(subject) if subject.secrets(subject.account()) else []
+
+
+def once_with_probe(subject: Subject) -> list[Case]:
+    """Return one case where there is a probe."""
+    return once(subject) if subject.provider.probe(subject.account()) is not None else []
+
+
+def once_with_cassettes(subject: Subject) -> list[Case]:
+    """Return one case where there are cassettes."""
+    return once(subject) if subject.cassettes is not None else []
+
+
 def once(_: Subject) -> list[Case]:
     """Return one case."""
     return [Case()]

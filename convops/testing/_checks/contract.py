@@ -14,8 +14,8 @@ import attrs
 from convops.errors import ConfigError
 from convops.provider import CONTRACT, Call, Signer
 from convops.support import Caveat, Support
-from convops.testing._checks._check import Check, once
-from convops.testing._subject import KEYS, NOWHERE, START, Case, Subject, expect, switched
+from convops.testing._checks._check import Check, once, once_with_cassettes
+from convops.testing._subject import KEYS, NOWHERE, START, Case, NonconformityError, Subject, expect, switched
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{1,31}")
 CAVEAT = re.compile(r"[a-z0-9_-]+\.[a-z0-9][a-z0-9-]*")
@@ -104,9 +104,8 @@ HEADERS = frozenset({"authorization", "cookie", "set-cookie", "proxy-authorizati
 
 def _cassettes_clean(subject: Subject, _: Case) -> None:
     folder = subject.cassettes
-    if folder is None:
-        return
-    expect(folder.is_dir(), f"there is no folder {folder.name}")
+    if folder is None or not folder.is_dir():
+        raise NonconformityError(f"there is no folder {folder and folder.name}")
     files = sorted(path for path in folder.rglob("*") if path.suffix in (".json", ".yaml", ".yml"))
     expect(files, f"the folder {folder.name} holds no cassette")
     problems = [f"{path.name}: {problem}" for path in files for problem in _problems(subject, path)]
@@ -171,7 +170,7 @@ CHECKS = (
     Check(
         "cassettes-clean",
         "No cassette holds a credential or a foreign origin, and each is in vcrpy's JSON.",
-        once,
+        once_with_cassettes,
         _cassettes_clean,
     ),
 )

@@ -19,7 +19,7 @@ from convops.errors import (
 )
 from convops.operations import Delete, Mute, Operation, Outcome
 from convops.provider import Call, Code, FailureKind, HttpReply, error_for
-from convops.testing._checks._check import Check, both_clients, once, plain_cells
+from convops.testing._checks._check import Check, both_clients, both_clients_with_codes, once, plain_cells
 from convops.testing._checks.cells import key_of
 from convops.testing._replay import record
 from convops.testing._simulator import Fault
@@ -182,10 +182,7 @@ def _expect_known_better(said: str, row: Code, felt: Felt) -> None:
 
 def _unknown_codes(subject: Subject, case: Case) -> None:
     codes = subject.provider.codes
-    if not codes:
-        kinds: set[type] = {int}
-    else:
-        kinds = {type(code) for code in codes}
+    kinds = {type(code) for code in codes} or {int}
     for spot in spots_by_action(subject, case.flavour):
         for code in (code for code in UNMAPPED if type(code) in kinds and code not in codes):
             felt = spot.play(subject, Fault(action=spot.call.action, code=code), attempts=4)
@@ -346,7 +343,7 @@ CHECKS = (
     Check(
         "errors-map",
         "Every code of the table becomes its error at every call: class, retryable, retry_after, effect.",
-        both_clients,
+        both_clients_with_codes,
         _errors_map,
     ),
     Check(
@@ -376,7 +373,7 @@ CHECKS = (
     Check(
         "code-table",
         "Each row of the code table has a meaning and a page, and does not contradict its class.",
-        once,
+        lambda subject: once(subject) if subject.provider.codes else [],
         _code_table,
     ),
 )

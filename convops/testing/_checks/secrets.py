@@ -16,7 +16,13 @@ from convops.errors import AuthenticationError, ConvopsError, PermissionDeniedEr
 from convops.operations import Operation
 from convops.provider import Call, Credentials, FailureKind, HttpReply, HttpRequest, Ticket
 from convops.secret import Secret
-from convops.testing._checks._check import Check, both_clients, once
+from convops.testing._checks._check import (
+    Check,
+    both_clients,
+    both_clients_with_secrets,
+    once,
+    once_with_probe,
+)
 from convops.testing._forbidden import modules_of, nothing_from_outside
 from convops.testing._scanner import PIECE, Scanner, every_record_kept
 from convops.testing._simulator import Fault
@@ -288,7 +294,7 @@ def _probe_harmless(subject: Subject, case: Case) -> None:
     with Stage(subject, case) as stage:
         call = subject.provider.probe(stage.account)
         if call is None:
-            return
+            raise ValueError("there is no probe")
         before = stage.view()
         error = _asked(stage, call)
         expect(stage.view() == before, "the probe changed something")
@@ -340,13 +346,13 @@ CHECKS = (
     Check(
         "wrong-credentials",
         "Another secret is refused by the vendor, as an AuthenticationError, and changes nothing.",
-        both_clients,
+        both_clients_with_secrets,
         _wrong_credentials,
     ),
     Check(
         "probe-harmless",
         "The probe changes nothing, and tells good credentials from bad ones.",
-        once,
+        once_with_probe,
         _probe_harmless,
     ),
 )
