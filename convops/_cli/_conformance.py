@@ -113,6 +113,7 @@ def _deviations(given: Sequence[str]) -> dict[str, str]:
     "--cassettes", type=click.Path(exists=True, file_okay=False), help="Look through this folder too."
 )
 @click.option("--deviation", "deviations", multiple=True, help="CHECK=REASON: why a check is not kept.")
+@click.option("--only", multiple=True, metavar="CHECK", help="Run this check, and others named so, alone.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report instead of words.")
 @click.pass_context
 def conformance(  # noqa: PLR0913 - one for each option
@@ -122,6 +123,7 @@ def conformance(  # noqa: PLR0913 - one for each option
     report: str | None,
     cassettes: str | None,
     deviations: Sequence[str],
+    only: Sequence[str],
     as_json: bool,
 ) -> None:
     """Run the conformance kit on a provider, against the simulator it names.
@@ -132,9 +134,14 @@ def conformance(  # noqa: PLR0913 - one for each option
         from convops.testing._run import run_kit  # noqa: PLC0415 - pytest is an extra
     except ImportError:
         raise ConfigError("the kit needs pytest: install 'convops[testing]'") from None
+    if report and only:
+        raise ConfigError("a report is about every check: give either --report or --only")
     found = find_provider(provider)
     conformed = run_kit(
-        found, cassettes=Path(cassettes) if cassettes else None, deviations=_deviations(deviations)
+        found,
+        cassettes=Path(cassettes) if cassettes else None,
+        deviations=_deviations(deviations),
+        only=only,
     )
     document = report_document(found, conformed)
     if report:

@@ -6,7 +6,7 @@ import contextlib
 import io
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -97,11 +97,15 @@ class _Listener:
         setattr(collector.obj, name, self._suite)
         return pytest.Class.from_parent(collector, name=name, obj=self._suite)
 
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        """Leave out the checks that nobody asked for."""
+        items[:] = [item for item in items if _check_id(item.name) in {*self._tallies, "deviations"}]
+
     def pytest_runtest_logreport(self, report: Any) -> None:
         """Count what came of one case."""
         if report.when != "call" and not report.failed:
             return
-        name = report.location[2].rpartition(".")[2].partition("[")[0].removeprefix("test_").replace("_", "-")
+        name = _check_id(report.location[2].rpartition(".")[2])
         case = report.location[2].partition("[")[2].rstrip("]")
         if name not in self._tallies:
             self.problems += [_line(report)] if report.failed else []
@@ -114,6 +118,10 @@ class _Listener:
             tally.problems.append(f"{case}: {_line(report)}")
         elif report.passed:
             tally.passed += 1
+
+
+def _check_id(test: str) -> str:
+    return test.partition("[")[0].removeprefix("test_").replace("_", "-")
 
 
 def _line(report: Any) -> str:
@@ -136,16 +144,32 @@ def _undisturbed() -> Iterator[None]:
 
 
 def run_kit(
-    provider: AnyProvider, *, cassettes: Path | None = None, deviations: Mapping[str, str] | None = None
+    provider: AnyProvider,
+    *,
+    cassettes: Path | None = None,
+    deviations: Mapping[str, str] | None = None,
+    only: Collection[str] = (),
 ) -> Conformed:
-    """Run every check on an installed provider, quietly.
+    """Run the checks on a provider, quietly.
+
+    Args:
+        provider: the provider, with the simulator it names.
+        cassettes: the folder of its cassettes.
+        deviations: the reason for each check that it does not keep.
+        only: run these checks and no other; none given runs all.
 
     Raises:
-        ConfigError: it names no simulator, or the kit cannot be run at all.
+        ConfigError: it names no simulator, or there is no such check.
     """
+    if strange := sorted(set(only) - CHECKS.keys()):
+        raise ConfigError(f"no check is called {strange[0]!r}; there are: {', '.join(CHECKS)}")
     deviations = dict(deviations or {})
-    suite = suite_of(provider.name, cassettes=cassettes, deviations=deviations)
-    tallies = {name: Tally(check, deviation=deviations.get(name)) for name, check in CHECKS.items()}
+    suite = suite_of(provider, cassettes=cassettes, deviations=deviations)
+    tallies = {
+        name: Tally(check, deviation=deviations.get(name))
+        for name, check in CHECKS.items()
+        if not only or name in only
+    }
     listener = _Listener(suite, tallies)
     said = io.StringIO()
     with tempfile.TemporaryDirectory() as folder:

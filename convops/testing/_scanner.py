@@ -34,8 +34,10 @@ class Scanner:
             self._forms.setdefault(name, set()).update(forms(value))
 
     def add(self, where: str, text: str | bytes) -> None:
-        """Keep a text to be looked through."""
-        self._texts.setdefault(text.decode("latin-1") if isinstance(text, bytes) else text, where)
+        """Keep a text to be looked through; a line that was there before is kept once."""
+        lines = (text.decode("latin-1") if isinstance(text, bytes) else text).splitlines()
+        for line in lines:
+            self._texts.setdefault(line, where)
 
     def show(self, where: str, thing: object) -> None:
         """Keep whatever a careless program would print or store of an object."""

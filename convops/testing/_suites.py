@@ -1,4 +1,4 @@
-"""The kit for a provider that is installed: with the simulator it names itself."""
+"""The kit for a provider with the simulator it names itself."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
 
-from convops._registry import find_provider
 from convops.errors import ConfigError
 from convops.provider import AnyProvider
 from convops.testing._conformance import Conformance
@@ -38,14 +37,13 @@ def simulator_of(provider: AnyProvider) -> Callable[..., Simulator]:
 
 
 def suite_of(
-    name: str, *, cassettes: Path | None = None, deviations: Mapping[str, str] | None = None
+    provider: AnyProvider, *, cassettes: Path | None = None, deviations: Mapping[str, str] | None = None
 ) -> type[Conformance]:
-    """Return the kit as a test class for an installed provider.
+    """Return the kit as a test class for a provider.
 
     Raises:
-        ConfigError: there is no such provider, or it names no simulator.
+        ConfigError: it names no simulator.
     """
-    provider = find_provider(name)
     attributes: dict[str, Any] = {
         "provider": provider,
         "simulator": simulator_of(provider),

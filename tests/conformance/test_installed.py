@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from convops._registry import installed
 from convops.testing._suites import suite_of
 
@@ -17,7 +19,13 @@ def cassettes_of(name):
 
 globals().update(
     {
-        f"Test{found.name.title()}": suite_of(found.name, cassettes=cassettes_of(found.name))
+        f"Test{found.name.title()}": suite_of(found.provider, cassettes=cassettes_of(found.name))
         for found in installed()
+        if found.provider is not None
     }
 )
+
+
+@pytest.mark.conformance
+def test_every_installed_plugin_can_be_loaded():
+    assert [found.problem for found in installed() if found.problem is not None] == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from convops.errors import InvalidRequestError
 from convops.operations import Conversation, ConversationKind, Delete, Operation
-from convops.testing._checks._check import Check, declared_cells
+from convops.testing._checks._check import Check, plain_cells
 from convops.testing._checks.batches import shows_later
 from convops.testing._checks.cells import key_of
 from convops.testing._stage import Stage, View, beside
@@ -106,7 +106,7 @@ CHECKS = (
     Check(
         "ids-byte-for-byte",
         "An id arrives byte for byte, whatever it is made of, or is refused before anything is sent.",
-        declared_cells,
+        plain_cells,
         _ids,
     ),
 )
