@@ -88,8 +88,10 @@ def replay(
         if not left:
             raise EOFError
         noted = left.pop(0)
-        if isinstance(noted.came, Reply) and (error := provider.read(call, noted.came)) is not None:
-            return Noted(call, None, error)
+        if isinstance(noted.came, Reply):
+            return Noted(
+                call, None, provider.read(call, noted.came) or status_error(noted.came, now=0.0) or noted.came
+            )
         return Noted(call, None, noted.came)
 
     try:

@@ -25,7 +25,7 @@ class Fault:
         action: the vendor's name of the call it hits; None hits any.
         applies: whether the request takes effect before the fault shows.
         code: answer this vendor code, in the vendor's own shape.
-        status: answer this HTTP status.
+        status: answer this HTTP status; None keeps that of the answer.
         headers: answer these headers as well.
         body: answer this body instead of the vendor's.
         failure: answer nothing: the connection breaks, or the time runs out.
@@ -34,7 +34,7 @@ class Fault:
     action: str | None = None
     applies: bool = False
     code: int | str | None = None
-    status: int = 200
+    status: int | None = None
     headers: Mapping[str, str] = field(factory=dict)
     body: bytes | None = None
     failure: FailureKind | None = None
@@ -165,7 +165,8 @@ class Simulator(ABC):
             reply = self.refusal(fault.code)
         body = reply.body if fault.body is None else fault.body
         headers = {name.lower(): value for name, value in fault.headers.items()}
-        return HttpReply(fault.status, {**reply.headers, **headers}, body)
+        status = reply.status if fault.status is None else fault.status
+        return HttpReply(status, {**reply.headers, **headers}, body)
 
     # --- Shells ---
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from convops._replies import read_reply
 from convops.errors import OperationError
 from convops.operations import Delete, Operation
 from convops.provider import Call, Quota, Reply
@@ -37,8 +38,8 @@ def _refusals(stage: Stage, played: Played) -> Iterator[list[Noted]]:
     codes = list(stage.provider.codes)[:3]
     for place, note in enumerate(played.notes):
         for code in codes:
-            document = json.loads(stage.simulator.refusal(code).body)
-            yield [*played.notes[:place], Noted(note.call, None, Reply(200, {}, document))]
+            refusal = read_reply(stage.simulator.refusal(code))
+            yield [*played.notes[:place], Noted(note.call, None, refusal)]
 
 
 def _flows_pure(subject: Subject, case: Case) -> None:
@@ -199,11 +200,10 @@ def _expect_whole_account(stage: Stage, said: str, quota: Quota, call: Call) -> 
         not any(secret.reveal() in repr(quota.key) for secret in secrets),
         f"{said} holds a secret of the account",
     )
-    where = f"{NOWHERE}/elsewhere"
-    moved = (
-        stage.subject.account(stage.simulator, base_url=where) if hasattr(stage.account, "base_url") else None
-    )
-    if moved is not None:
+    # Where it must be given, it says which vendor is meant; elsewhere it only replaces a host.
+    replaces = attrs.fields_dict(type(stage.account)).get("base_url")
+    if replaces is not None and replaces.default is None:
+        moved = stage.subject.account(stage.simulator, base_url=f"{NOWHERE}/elsewhere")
         expect(
             stage.provider.quota(moved, call) == quota,
             f"{said} depends on the host, and the vendor counts by account",

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 import attrs
 
-from convops._replies import read_reply
+from convops._replies import read_reply, status_error
 from convops._signing import OneShot, Signing
 from convops._transports.inprocess import request_of
 from convops.errors import AuthenticationError, ConvopsError, PermissionDeniedError, PluginError
@@ -315,7 +315,8 @@ def _asked(stage: Stage, call: Call) -> ConvopsError | None:
     raw = stage.simulator.handle(request_of(OneShot(call, provider.origins(stage.account)[0], signing)))
     if not isinstance(raw, HttpReply):
         return PluginError("no answer", provider=provider.name)
-    return provider.read(call, read_reply(raw))
+    reply = read_reply(raw)
+    return provider.read(call, reply) or status_error(reply, now=START)
 
 
 CHECKS = (
