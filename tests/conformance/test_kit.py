@@ -11,10 +11,12 @@ import pytest
 
 import convops.testing
 from convops.errors import ConfigError
+from convops.provider import APPLIED, Reply, error_for
 from convops.testing._checks import CHECKS
 from convops.testing._run import run_kit
 from convops.testing._suites import simulator_of
 from convops_zego.flows import Zego
+from tests.conformance.postbox import Postbox
 
 
 class NoDocs(Zego):
@@ -102,6 +104,49 @@ def test_a_provider_without_a_simulator_cannot_be_tested(named, said):
 
     with pytest.raises(ConfigError, match=said):
         simulator_of(Unnamed())
+
+
+def test_a_vendor_unlike_ours_conforms_without_a_deviation():
+    conformed = run_kit(Postbox())
+    assert [(tally.check.id, tally.problems) for tally in conformed.tallies if tally.problems] == []
+    assert conformed.ok
+
+
+class Forgetful(Postbox):
+    """Reads no answer to leaving a room."""
+
+    def read(self, call, reply):
+        return None if call.action == "leave" else super().read(call, reply)
+
+
+class Unasked(Postbox):
+    """Asks nobody whether the user is in the room."""
+
+    def flow(self, account, operations):
+        return spared(super().flow(account, operations))
+
+
+def spared(flow):
+    next(flow)
+    call = flow.send(Reply(200, {}, {"membership": "join"}))
+    yield call
+    return [APPLIED]
+
+
+class Gullible(Postbox):
+    """Takes any text for a code, and a vendor may echo the request there."""
+
+    def read(self, call, reply):
+        code = reply.document.get("code")
+        return None if code is None else error_for(self.codes, str(code))
+
+
+@pytest.mark.parametrize(
+    ("kind", "check"),
+    [(Forgetful, "errors-map"), (Unasked, "idempotent"), (Gullible, "no-secret-leaks")],
+)
+def test_what_is_wrong_at_a_vendor_unlike_ours_is_found_too(kind, check):
+    assert tally(run_kit(kind(), only=[check]), check).problems
 
 
 # --- The table ------------------------------------------------------------------------------------------
