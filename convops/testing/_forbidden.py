@@ -130,7 +130,10 @@ def _timeless(kind: type, reached: list[str], thread: int) -> type:
 
 @contextmanager
 def nothing_from_outside(modules: Iterable[ModuleType] = ()) -> Iterator[Bars]:
-    """Bar the outside for this thread, in the standard library and in what `modules` took over from it."""
+    """Bar the outside for this thread, in the standard library and in what `modules` took over from it.
+
+    A function that was put away elsewhere before, as in a default argument, is not found.
+    """
     bars = Bars()
     try:
         for owner, names in (
