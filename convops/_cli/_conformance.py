@@ -128,7 +128,9 @@ def conformance(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Run the conformance kit on a provider.
 
-    It is run against the simulator that the provider names. Exit status: 0 it conforms, 1 it does not, 2 the kit cannot be run.
+    It is run against the simulator that the provider names.
+
+    Exit status: 0 it conforms, 1 it does not, 2 the kit cannot be run.
     """
     try:
         from convops.testing._run import run_kit  # noqa: PLC0415 - pytest is an extra

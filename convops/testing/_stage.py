@@ -29,7 +29,8 @@ from convops.operations import (
     Operation,
     Outcome,
 )
-from convops.testing._subject import Case, Clock, Subject, expect, switched, words
+from convops.provider import Call
+from convops.testing._subject import Case, Clock, Subject, expect, plainest, switched, words
 
 UNREAD = 3
 """Messages that wait in every conversation at first."""
@@ -196,6 +197,12 @@ class Stage:
             outcome = self.do(Mute(operation.conversation))
             expect(outcome.ok, f"{words(Mute(operation.conversation))}: {outcome.error}")
         self.simulator.exchanges.clear()
+
+    def first_call(self) -> Call:
+        """Return the first call of the first declared operation."""
+        key = self.subject.declared()[0]
+        operation = self.pipeline().accept(plainest(key, self.main(key[1])))
+        return next(self.provider.flow(self.account, [operation]))
 
     # --- Looking ---
 
