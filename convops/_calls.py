@@ -8,6 +8,7 @@ from attrs import define, field, frozen
 
 from convops._blame import Blame
 from convops._events import Reporter
+from convops._facts import Facts
 from convops._policy import Breaker, Pacer, Retry, RetryBudget, Slot
 from convops._replies import clean_request_id, failure_error, read_reply, status_error
 from convops._signing import OneShot, Signing
@@ -52,6 +53,34 @@ class _Tried:
     seconds: float
 
 
+@define
+class _Effort:
+    """How far one call has got.
+
+    Attributes:
+        call: what is asked.
+        quota: what the vendor counts it against.
+        tries: how often it was tried.
+        met: what the last try met.
+        unanswered: whether one of them may have been carried out without an answer.
+        renewed: whether its credentials were renewed, since the vendor called them expired.
+        unreachable: hosts to which no connection could be made.
+    """
+
+    call: Call
+    quota: Quota
+    tries: int = 0
+    met: OperationError | None = None
+    unanswered: bool = False
+    renewed: bool = False
+    unreachable: list[Host] = field(factory=list)
+
+    def failed(self, error: OperationError) -> None:
+        """Note what a try met."""
+        self.met = error
+        self.unanswered = self.unanswered or error.effect is Effect.UNKNOWN
+
+
 @define(kw_only=True)
 class Caller:
     """Sends the calls of one account.
@@ -68,6 +97,7 @@ class Caller:
         pace: calls per second for each quota; None follows the vendor's documents.
         blame: names the plugin's bugs.
         reporter: tells of each attempt.
+        facts: what was learnt once.
     """
 
     provider: AnyProvider
@@ -81,64 +111,61 @@ class Caller:
     pace: float | None
     blame: Blame
     reporter: Reporter
+    facts: Facts = field(factory=Facts)
 
     def send(self, call: Call, run: Run) -> Steps[Reply]:
-        """Send a call until it is answered.
+        """Send a call until it is answered, if the answer is not remembered.
 
         Raises:
             OperationError: it was refused, or given up.
             PluginError: the plugin has a bug.
         """
         run.start_call()
-        quota = self._quota(call, run)
-        tries = 0
-        renewed = unanswered = False
-        unreachable: list[Host] = []
-        error: OperationError | None = None
+        with self.blame.plugin("a call of the flow", run):
+            known = self.facts.get(call)
+        if known is not None:
+            return known
+        effort = _Effort(call, self._quota(call, run))
         while True:
-            host = yield from self._host(unreachable, error, run)
-            with self.blame.plugin("a call of the flow", run):
-                attempt = self.signing.attempt(call, host.base_url)
-            slot = yield from self._slot(quota, run, tries)
-            now = self.environment.monotonic()
-            if host.breaker.admit(now):
-                # Others found it broken while this call waited for its slot.
-                self.pacer.give_back(slot)
-                continue
-            run.key = quota.key, host.base_url
-            if tries == run.tries_before == 0:
-                self.budget.earn(run.key, now)
-            tries += 1
-            run.tries = max(run.tries, tries)
+            attempt, host, slot = yield from self._admitted(effort, run)
+            run.key = effort.quota.key, host.base_url
+            if effort.tries == run.tries_before == 0:
+                self.budget.earn(run.key, self.environment.monotonic())
+            effort.tries += 1
+            run.tries = max(run.tries, effort.tries)
             deadline = slot.at + run.timeout if run.deadline is None else run.deadline
             try:
-                tried, answer = yield from self._attempt(attempt, host, run, deadline, tries)
+                tried, answer = yield from self._attempt(attempt, host, run, deadline, effort.tries)
             except BaseException:
                 host.breaker.abandon(self.environment.monotonic())
                 raise
-            run.gone = call.removes and unanswered
+            run.gone = call.removes and effort.unanswered
             if isinstance(answer, Reply):
                 self._report(tried)
                 run.answered(call)
                 return answer
-            error = answer
-            run.failed(call, error)
-            unanswered = unanswered or error.effect is Effect.UNKNOWN
-            wait = self.retry.wait(error, run.tries_before + tries, self.environment.random())
-            self._slow_down(quota, error, wait)
-            may_repeat = run.attempts < self.retry.attempts
-            if isinstance(error, AuthenticationError) and error.expired and may_repeat and not renewed:
-                # The clock was corrected and the ticket dropped: a fresh signature may pass.
-                renewed, wait = True, 0.0
-            elif _was_unreachable(error) and len(unreachable) + 1 < len(self.hosts):
-                unreachable.append(host)
-                wait = None if wait is None else 0.0
-            wait, scarce = self._granted(wait, run)
-            self._report(tried, error, None if wait is None else wait + scarce)
+            effort.failed(answer)
+            run.failed(call, answer)
+            wait, scarce = self._granted(self._wait(answer, effort, host, run), run)
+            self._report(tried, answer, None if wait is None else wait + scarce)
             if wait is None:
-                raise error
+                raise answer
             yield from self._earned(scarce, run)
             yield Wait(wait)
+
+    def _wait(self, error: OperationError, effort: _Effort, host: Host, run: Run) -> float | None:
+        """Return the seconds before the next try, or None where there is to be none."""
+        wait = self.retry.wait(error, run.tries_before + effort.tries, self.environment.random())
+        self._slow_down(effort.quota, error, wait)
+        may_repeat = run.attempts < self.retry.attempts
+        if isinstance(error, AuthenticationError) and error.expired and may_repeat and not effort.renewed:
+            # The clock was corrected and the ticket dropped: a fresh signature may pass.
+            effort.renewed = True
+            return 0.0
+        if _was_unreachable(error) and len(effort.unreachable) + 1 < len(self.hosts):
+            effort.unreachable.append(host)
+            return None if wait is None else 0.0
+        return wait
 
     def may_repeat(self, run: Run) -> Steps[bool]:
         """Pay for repeating a batch, waiting for it if need be; return False where there is no time to."""
@@ -158,13 +185,25 @@ class Caller:
                 raise ValueError(quota.rate)
         return quota if self.pace is None else Quota(key=quota.key, rate=self.pace)
 
-    def _host(self, unreachable: list[Host], error: OperationError | None, run: Run) -> Steps[Host]:
+    def _admitted(self, effort: _Effort, run: Run) -> Steps[tuple[OneShot, Host, Slot]]:
+        """Wait for a host that may be called, and for a slot to call it in."""
+        while True:
+            host = yield from self._host(effort, run)
+            with self.blame.plugin("a call of the flow", run):
+                attempt = self.signing.attempt(effort.call, host.base_url)
+            slot = yield from self._slot(effort.quota, run, effort.tries)
+            if not host.breaker.admit(self.environment.monotonic()):
+                return attempt, host, slot
+            # Others found it broken while this call waited for its slot.
+            self.pacer.give_back(slot)
+
+    def _host(self, effort: _Effort, run: Run) -> Steps[Host]:
         began = self.environment.monotonic()
         while True:
             now = self.environment.monotonic()
             waits: list[float] = []
             for host in self.hosts:
-                if host in unreachable:
+                if host in effort.unreachable:
                     continue
                 wait = host.breaker.rest(now)
                 if not wait:
@@ -172,7 +211,7 @@ class Caller:
                 waits.append(wait)
             # A verb says at once that nobody is called; a long list waits for the end of an outage.
             if run.deadline is not None or now - began > OUTAGE_PATIENCE:
-                raise error or ProviderUnavailableError(
+                raise effort.met or ProviderUnavailableError(
                     "not called: it failed several times in a row",
                     effect=Effect.NOT_APPLIED,
                     retry_after=min(waits),

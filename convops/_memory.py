@@ -99,7 +99,7 @@ class MemoryStore:
 
     def receive(self, conversation: Conversation, count: int = 1) -> None:
         """Let `count` messages arrive from the other side."""
-        with self._lock:
+        with self._lock.held:
             entry = self._entries.get(conversation, _Entry())
             arrived = (*entry.arrived, *[self.now()] * count)
             messages = entry.messages + count
@@ -107,18 +107,18 @@ class MemoryStore:
 
     def state(self, conversation: Conversation) -> ConversationState | None:
         """Return the conversation as it is; None when it is not in the user's list."""
-        with self._lock:
+        with self._lock.held:
             entry = self._entries.get(conversation)
             return _seen(entry) if entry is not None and entry.listed else None
 
     def conversations(self) -> dict[Conversation, ConversationState]:
         """Return every conversation in a user's list."""
-        with self._lock:
+        with self._lock.held:
             return {key: _seen(entry) for key, entry in self._entries.items() if entry.listed}
 
     def clear(self) -> None:
         """Forget everything, faults that were not played too."""
-        with self._lock:
+        with self._lock.held:
             self._entries.clear()
             self._faults.clear()
 
@@ -148,7 +148,7 @@ class MemoryStore:
         if applies and error.effect is not Effect.UNKNOWN:
             raise ValueError("what was applied all the same has the effect UNKNOWN")
         fault = _Fault(error=error, operation=operation, conversation=conversation, applies=applies)
-        with self._lock:
+        with self._lock.held:
             self._faults += [fault] * times
 
     def perform(self, operation: Operation) -> Effect:
@@ -157,7 +157,7 @@ class MemoryStore:
         Raises:
             OperationError: `fail` said so.
         """
-        with self._lock:
+        with self._lock.held:
             fault = self._fault(operation)
             if fault is None:
                 return self._bring_about(operation)

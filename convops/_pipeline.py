@@ -165,10 +165,16 @@ class Pipeline:
         flow = self._flow(operations, None)
         try:
             step = self._next(flow, None, None)
-            while isinstance(step, Call) and len(calls) < FORESEEN_MAX:
-                calls.append(step)
+            for _ in range(FORESEEN_MAX):
+                if not isinstance(step, Call):
+                    break
+                with self._blame.plugin("a call of the flow"):
+                    known = self._caller.facts.get(step)
+                # What is remembered is not sent.
+                if known is None:
+                    calls.append(step)
                 # A flow that needs the answer cannot do with an empty one, and ends here.
-                step = self._next(flow, Reply(200, {}, {}), None)
+                step = self._next(flow, known or Reply(200, {}, {}), None)
         except (OperationError, PluginError):
             return tuple(calls), True
         finally:
@@ -214,11 +220,10 @@ class Pipeline:
                 waits.clear()
             slow, believed = self._signing.offset - believed, self._signing.offset
             if slow > 0:
-                # "Until now" was said by a clock that the answer proves slow: say it again, once.
+                # "Until now" was said by a clock that the answer proves slow: say it again.
                 stale = self._stale(unsure.intersection(left), outcomes)
                 operations = _later(operations, stale, slow)
                 waits |= dict.fromkeys(stale - waits.keys(), 0.0)
-                unsure -= stale
             left = sorted(waits)
             if left:
                 yield Wait(max(waits.values()))
@@ -233,12 +238,15 @@ class Pipeline:
         try:
             step: Call | list[Verdict] = self._next(flow, None, run)
             while isinstance(step, Call):
+                call = step
                 try:
-                    reply = yield from self._caller.send(step, run)
+                    reply = yield from self._caller.send(call, run)
                 except OperationError as error:
                     step = self._next(flow, error, run)
                 else:
                     step = self._next(flow, reply, run)
+                    # Only now is it known that the flow could do with it too.
+                    self._caller.facts.keep(call, reply)
         except OperationError as error:
             if error.effect in (Effect.APPLIED, Effect.ALREADY):
                 raise self._blame.bug("flow raised an error that says it was applied", run) from None

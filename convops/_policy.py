@@ -85,7 +85,7 @@ class RetryBudget:
 
     def earn(self, key: Hashable, now: float) -> None:
         """Note a call that is no retry."""
-        with self._lock:
+        with self._lock.held:
             balance = min(self.reserve, self._balance(key, now) + self.share)
             # Put at the end: the first was used longest ago.
             self._saved.pop(key, None)
@@ -95,7 +95,7 @@ class RetryBudget:
 
     def spend(self, key: Hashable, now: float) -> float:
         """Take one retry and return 0, or take none and return the seconds until there is one."""
-        with self._lock:
+        with self._lock.held:
             balance = self._balance(key, now)
             # Who waited for what was missing must not wait for a rounding.
             if balance >= 1 - 1e-6:
@@ -148,7 +148,7 @@ class Pacer:
 
     def reserve(self, quota: Quota, now: float) -> Slot:
         """Take the earliest free slot at or after `now`."""
-        with self._lock:
+        with self._lock.held:
             lane = self._lane(quota.key, now)
             while lane.returned:
                 at = heapq.heappop(lane.returned)
@@ -160,14 +160,14 @@ class Pacer:
 
     def give_back(self, slot: Slot) -> None:
         """Return a slot whose call was not made, for whoever asks next."""
-        with self._lock:
+        with self._lock.held:
             lane = self._lanes.get(slot.key)
             if lane is not None and slot.at >= lane.held_until:
                 heapq.heappush(lane.returned, slot.at)
 
     def hold(self, key: Hashable, until: float, now: float) -> None:
         """Let no call of this key start before `until`: the vendor asked for a pause."""
-        with self._lock:
+        with self._lock.held:
             lane = self._lane(key, now)
             lane.returned.clear()
             lane.held_until = max(until, lane.held_until)
@@ -175,7 +175,7 @@ class Pacer:
 
     def is_held(self, slot: Slot) -> bool:
         """Whether a pause was asked for after this slot was taken; it is then worth nothing."""
-        with self._lock:
+        with self._lock.held:
             lane = self._lanes.get(slot.key)
             return lane is not None and slot.at < lane.held_until
 
@@ -217,7 +217,7 @@ class Breaker:
 
         Once the pause is over one caller is admitted, and the rest wait for what becomes of it.
         """
-        with self._lock:
+        with self._lock.held:
             if self._open_until is None:
                 return 0.0
             if now < self._open_until:
@@ -228,7 +228,7 @@ class Breaker:
 
     def rest(self, then: float) -> float:
         """Return the seconds from `then` on until a call may be made; nobody is admitted by it."""
-        with self._lock:
+        with self._lock.held:
             return 0.0 if self._open_until is None else max(0.0, self._open_until - then)
 
     def note(self, error: OperationError | None, now: float, random: float) -> None:
@@ -239,7 +239,7 @@ class Breaker:
             now: on the monotonic clock.
             random: evenly drawn from [0, 1).
         """
-        with self._lock:
+        with self._lock.held:
             self._trying = False
             if not isinstance(error, _OUTAGE):
                 self._failures = self._pauses = 0
@@ -254,7 +254,7 @@ class Breaker:
 
     def abandon(self, now: float) -> None:
         """Note that an admitted call was cancelled: if it was the try, the next one is."""
-        with self._lock:
+        with self._lock.held:
             if self._trying:
                 self._trying = False
                 self._open_until = now

@@ -92,8 +92,9 @@ def parse_retry_after(text: str | None, *, now: float) -> float | None:
     """Return the seconds a `Retry-After` header asks for; None where it says nothing usable."""
     if text is None:
         return None
-    if _SECONDS.fullmatch(text.strip()):
-        return float(text)
+    seconds = text.strip()
+    if _SECONDS.fullmatch(seconds):
+        return float(seconds)
     moment = parse_http_date(text)
     return None if moment is None else max(0.0, moment - now)
 

@@ -83,14 +83,14 @@ class Signing:
             return ticket
         usable = ticket is not None and now < ticket.expires_at
         # Whoever has no usable ticket waits for the one who renews it; the rest go on.
-        if not self._renewal.try_enter(wait=not usable):
+        if not self._renewal.held.acquire(blocking=not usable):
             return ticket
         try:
             if self._ticket is ticket or self._ticket is None:
                 self._ticket = self._signer.issue(now)
             return self._ticket
         finally:
-            self._renewal.leave()
+            self._renewal.held.release()
 
 
 def parse_http_date(text: str | None) -> float | None:
@@ -119,8 +119,9 @@ class OneShot:
     __slots__ = ("_prefix", "_signing", "call", "content", "defect", "origin", "repeated", "target")
 
     def __init__(self, call: Call, base_url: str, signing: Signing) -> None:
-        parts = urlsplit(base_url)
+        # First, for a frame that is looked at halfway shows it.
         self.call = call
+        parts = urlsplit(base_url)
         self.origin = f"{parts.scheme}://{parts.netloc}"
         self._prefix = parts.path.rstrip("/")
         self.target = self._prefix + call.target()

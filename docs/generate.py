@@ -19,7 +19,7 @@ from convops._cli._matrix import column_from, markdown
 from convops._cli._tables import Table
 from convops._registry import installed
 from convops.errors import OperationError
-from convops.provider import AnyProvider, error_for
+from convops.provider import AnyProvider, CodeKey, error_for
 from convops.testing._checks import CHECKS
 from convops.testing._run import run_kit
 
@@ -77,9 +77,9 @@ def _section(provider: AnyProvider) -> str:
     return f"## {provider.title}\n\n" + "\n".join(rows) + "\n"
 
 
-def _row(provider: AnyProvider, code: int | str) -> str:
+def _row(provider: AnyProvider, code: CodeKey) -> str:
     row = provider.codes[code]
-    link = f"[{code}]({row.source})"
+    link = f"[{_words(code)}]({row.source})"
     if row.error is None:
         return f"| {link} | none | | `ALREADY` | {row.meaning} |"
     error = error_for(provider.codes, code)
@@ -88,6 +88,13 @@ def _row(provider: AnyProvider, code: int | str) -> str:
         f"| {link} | `{type(error).__name__}` | {_yes(error.retryable)}{after} "
         f"| `{error.effect.name}` | {row.meaning} |"
     )
+
+
+def _words(code: CodeKey) -> str:
+    if not isinstance(code, tuple):
+        return str(code)
+    action, status, name = code
+    return f"{'any call' if action == '*' else action}: {status} {name}"
 
 
 def _yes(flag: bool) -> str:  # noqa: FBT001 - one word for one flag

@@ -53,15 +53,19 @@ def report_document(provider: AnyProvider, conformed: Any) -> dict[str, Any]:
         ],
         "cells": cell_documents(provider.name, column.cells),
         "options": [
-            {"setting": name, "cells": cell_documents(provider.name, cells)}
-            for name, cells in column.options.items()
+            {
+                "setting": option.setting,
+                "value": option.value,
+                "cells": cell_documents(provider.name, option.cells),
+            }
+            for option in column.options
         ],
         "caveats": [caveat_document(caveat) for caveat in _caveats(column)],
     }
 
 
 def _caveats(column: Column) -> list[Caveat]:
-    every = (column.cells, *column.options.values())
+    every = (column.cells, *(option.cells for option in column.options))
     return list(dict.fromkeys(one for cells in every for cell in cells.values() for one in cell.caveats))
 
 

@@ -114,7 +114,7 @@ def steps_table(runs: Sequence[Performance], errors: dict[str, int]) -> Table:
         (
             str(index),
             operation_words(steps[0].outcome.operation),
-            conversation_words(steps[0].outcome.operation.conversation),
+            conversation_words(steps[0].conversation),
             *(_effect_words(step, errors) for step in steps),
         )
         for index, steps in enumerate(zip(*(run.steps for run in runs), strict=True), 1)

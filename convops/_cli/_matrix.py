@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import attrs
 import click
-from attrs import field, frozen
+from attrs import frozen
 
 from convops._cli._cells import (
     KEYS,
@@ -30,6 +30,27 @@ from convops.errors import ConfigError
 from convops.operations import OPERATIONS, ConversationKind
 from convops.provider import AnyProvider
 from convops.support import Caveat
+from convops.testing._switches import switched_on
+
+
+@frozen(kw_only=True)
+class Option:
+    """What changes when a setting is not at its default.
+
+    Attributes:
+        setting: its name.
+        value: the least that switches it on: true, or 1 where it is a number; or one of a few names.
+        cells: those that change.
+    """
+
+    setting: str
+    value: object
+    cells: Cells
+
+    @property
+    def words(self) -> str:
+        """The setting as it stands in a configuration file."""
+        return f"{self.setting} = {json.dumps(self.value)}"
 
 
 @frozen(kw_only=True)
@@ -40,13 +61,13 @@ class Column:
         name: its short name.
         title: the name people know.
         cells: with every account option at its default.
-        options: the cells that change when a yes-or-no setting is switched on, by setting.
+        options: what the settings that are off by default change.
     """
 
     name: str
     title: str
     cells: Cells
-    options: Mapping[str, Cells] = field(factory=dict)
+    options: Sequence[Option] = ()
 
 
 def column_of(provider: AnyProvider) -> Column:
@@ -68,9 +89,11 @@ def _column(provider: AnyProvider, account: Any) -> Column:
         return cells_of(lambda operation, kind: provider.support(settings, operation, kind))
 
     plain = cells(account)
-    switches = [one.name for one in attrs.fields(provider.account_type) if one.default is False]
-    changes = {name: changed_cells(plain, cells(attrs.evolve(account, **{name: True}))) for name in switches}
-    options = {name: changed for name, changed in changes.items() if changed}
+    options = []
+    for switch, switched in switched_on(account):
+        changed = changed_cells(plain, cells(switched))
+        if changed:
+            options.append(Option(setting=switch.setting, value=switch.value, cells=changed))
     return Column(name=provider.name, title=provider.title, cells=plain, options=options)
 
 
@@ -99,7 +122,10 @@ def column_from(document: Mapping[str, Any]) -> Column:
         name=document["provider"],
         title=document["title"],
         cells=cells(document["cells"]),
-        options={one["setting"]: cells(one["cells"]) for one in document["options"]},
+        options=[
+            Option(setting=one["setting"], value=one["value"], cells=cells(one["cells"]))
+            for one in document["options"]
+        ],
     )
 
 
@@ -110,7 +136,7 @@ def matrix_document(columns: Sequence[Column], problems: Mapping[str, str]) -> d
     """Return the matrix as a dict."""
     footnotes = Footnotes()
     for column in columns:
-        for cells in (column.cells, *column.options.values()):
+        for cells in (column.cells, *(option.cells for option in column.options)):
             for support in cells.values():
                 footnotes.reference(support.caveats)
     return {
@@ -118,9 +144,14 @@ def matrix_document(columns: Sequence[Column], problems: Mapping[str, str]) -> d
         "problems": dict(problems),
         "cells": [one for column in columns for one in cell_documents(column.name, column.cells)],
         "options": [
-            {"provider": column.name, "setting": name, "cells": cell_documents(column.name, cells)}
+            {
+                "provider": column.name,
+                "setting": option.setting,
+                "value": option.value,
+                "cells": cell_documents(column.name, option.cells),
+            }
             for column in columns
-            for name, cells in column.options.items()
+            for option in column.options
         ],
         "caveats": [caveat_document(caveat) for _, caveat in footnotes.notes()],
     }
@@ -193,10 +224,10 @@ def summary(column: Column) -> str:
 def option_lines(column: Column, footnotes: Footnotes) -> list[str]:
     """Return what switching on a setting of the account changes."""
     return [
-        f"{column.title} with {name} = true: {operation.name} of a {kind.value} conversation is "
+        f"{column.title} with {option.words}: {operation.name} of a {kind.value} conversation is "
         f"{cell_words(support)}{footnotes.reference(support.caveats)}."
-        for name, cells in column.options.items()
-        for (operation, kind), support in cells.items()
+        for option in column.options
+        for (operation, kind), support in option.cells.items()
     ]
 
 

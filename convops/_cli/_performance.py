@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from convops._cli._cells import Cells, cells_of
 from convops._cli._documents import conversation_document, outcome_document
@@ -30,6 +30,7 @@ class Step:
     """One operation of the script, at one vendor.
 
     Attributes:
+        conversation: what the script calls it; the outcome has the vendor's own ids.
         outcome: what the client said.
         support: what it had said it could do.
         before: the conversation as the simulator had it; None for not in the user's list.
@@ -37,6 +38,7 @@ class Step:
         act: the number of the act it belongs to.
     """
 
+    conversation: Conversation
     outcome: Outcome
     support: Support
     before: State
@@ -51,7 +53,7 @@ class Step:
         pinned = isinstance(operation, MarkRead) and operation.up_to is not None
         if not self.support or (pinned and not self.support.time_pinned):
             return isinstance(error, UnsupportedOperationError) and untouched
-        if operation.conversation in ABSENT:
+        if self.conversation in ABSENT:
             return error is not None and untouched
         return error is None and _holds(operation, self.after)
 
@@ -118,14 +120,14 @@ def performance(provider: AnyProvider) -> Performance:
         connect(provider.name, **simulator.settings, base_url=url) as client,
     ):
         cells = cells_of(client.supports)
-        before = {conversation: simulator.state(conversation) for conversation in UNREAD}
+        before = {one: simulator.state(simulator.spelled(one)) for one in UNREAD}
         steps: list[Step] = []
         wires: list[Wire] = []
         for number, act in enumerate(script(datetime.now(UTC))):
             heard = len(simulator.exchanges)
             steps += _steps(number, act, client, simulator)
             wires.append(_wire(simulator.exchanges[heard:]))
-        after = {conversation: simulator.state(conversation) for conversation in UNREAD}
+        after = {one: simulator.state(simulator.spelled(one)) for one in UNREAD}
     return Performance(
         provider=provider.name,
         title=provider.title,
@@ -139,22 +141,25 @@ def performance(provider: AnyProvider) -> Performance:
 
 
 def _steps(number: int, act: Act, client: Client, simulator: Simulator) -> list[Step]:
-    conversations = [operation.conversation for operation in act.operations]
+    plain = [operation.conversation for operation in act.operations]
+    conversations = [simulator.spelled(conversation) for conversation in plain]
+    operations = [
+        evolve(operation, conversation=conversation)
+        for operation, conversation in zip(act.operations, conversations, strict=True)
+    ]
     before = [simulator.state(conversation) for conversation in conversations]
-    if len(act.operations) == 1:
-        outcomes = [perform(client, act.operations[0])]
-    else:
-        outcomes = client.apply(act.operations)
+    outcomes = [perform(client, operations[0])] if len(operations) == 1 else client.apply(operations)
     after = [simulator.state(conversation) for conversation in conversations]
     return [
         Step(
+            conversation=conversation,
             outcome=outcome,
             support=client.supports(type(outcome.operation), outcome.operation.conversation.kind),
             before=was,
             after=is_now,
             act=number,
         )
-        for outcome, was, is_now in zip(outcomes, before, after, strict=True)
+        for conversation, outcome, was, is_now in zip(plain, outcomes, before, after, strict=True)
     ]
 
 

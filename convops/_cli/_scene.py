@@ -41,11 +41,11 @@ ABSENT = frozenset({BOARD, NOWHERE})
 def arrange(simulator: Simulator) -> None:
     """Set the scene."""
     for user in USERS:
-        simulator.add_user(user)
+        simulator.add_user(simulator.user_id(user))
     for group, members in GROUPS.items():
-        simulator.add_group(group, members)
+        simulator.add_group(simulator.group_id(group), [simulator.user_id(member) for member in members])
     for conversation, count in UNREAD.items():
-        simulator.receive(conversation, count)
+        simulator.receive(simulator.spelled(conversation), count)
 
 
 @frozen

@@ -22,12 +22,12 @@ from convops._cli._simulators import make_simulator
 from convops._registry import find_provider
 from convops.provider import AnyProvider
 from convops.secret import Secret
-from convops.testing import serve
+from convops.testing import Simulator, serve
 
 POLL = 0.1  # seconds; a wait without an end cannot be interrupted on Windows
 
 
-def example_lines(provider: AnyProvider, settings: Mapping[str, Any]) -> list[str]:
+def example_lines(provider: AnyProvider, simulator: Simulator, settings: Mapping[str, Any]) -> list[str]:
     """Return how to connect from Python and from a shell; a simulator's credentials are no secrets."""
     hints = typing.get_type_hints(provider.account_type)
     variables = {
@@ -38,6 +38,9 @@ def example_lines(provider: AnyProvider, settings: Mapping[str, Any]) -> list[st
     keywords = ", ".join(f"{name}={value!r}" for name, value in settings.items())
     references = {**settings, **{name: f"env:{variable}" for name, variable in variables.items()}}
     url = f"{provider.name}://?{urlencode(references, safe=':/')}"
+    users = [simulator.user_id(name) for name in USERS]
+    groups = [simulator.group_id(name) for name in GROUPS]
+    who = f"--user {shlex.quote(users[0])} --peer {shlex.quote(users[1])}"
     return [
         "",
         "From Python:",
@@ -45,15 +48,19 @@ def example_lines(provider: AnyProvider, settings: Mapping[str, Any]) -> list[st
         "",
         "From a shell:",
         *(f"  export {variable}={shlex.quote(str(settings[name]))}" for name, variable in variables.items()),
-        f"  convops clear-unread --user alice --peer bob --url {shlex.quote(url)}",
+        f"  convops clear-unread {who} --url {shlex.quote(url)}",
         "",
-        f"It has the users {', '.join(USERS)} and the groups {', '.join(GROUPS)}. Ctrl-C stops it.",
+        f"It has the users {', '.join(users)} and the groups {', '.join(groups)}. Ctrl-C stops it.",
     ]
 
 
-def start_document(provider: AnyProvider, url: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+def start_document(
+    provider: AnyProvider, simulator: Simulator, url: str, settings: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return where the simulator answers, what it accepts, and whom it knows."""
-    unread = [{**conversation_document(one), "unread": count} for one, count in UNREAD.items()]
+    unread = [
+        {**conversation_document(simulator.spelled(one)), "unread": count} for one, count in UNREAD.items()
+    ]
     return {"provider": provider.name, "url": url, "settings": dict(settings), "conversations": unread}
 
 
@@ -88,9 +95,9 @@ def simulate(*, provider: str, port: int, as_json: bool) -> None:
     with stop_signals() as stop, serve(simulator, port=port) as url:
         settings = {**simulator.settings, "base_url": url}
         if as_json:
-            say_json(start_document(found, url, settings))
+            say_json(start_document(found, simulator, url, settings))
         else:
             say(url)
-            say("\n".join(example_lines(found, settings)))
+            say("\n".join(example_lines(found, simulator, settings)))
         while not stop.wait(POLL):
             pass

@@ -46,10 +46,13 @@ def failure_of(error: Exception, exchange: Traffic | None) -> Failure:
             return Failure(kind, sent=False)
     if not sent:
         return Failure(FailureKind.CONNECT, sent=False)
-    # httpcore has one exception for a peer that hung up and for a peer that talks nonsense.
-    hung_up = any(words in str(error) for words in ("disconnected", "closed connection"))
-    nonsense = isinstance(error, httpx.RemoteProtocolError) and not hung_up
+    nonsense = isinstance(error, httpx.RemoteProtocolError) and not has_hung_up(error)
     return Failure(FailureKind.PROTOCOL if nonsense else FailureKind.BROKEN, sent=True)
+
+
+def has_hung_up(error: Exception) -> bool:
+    """Whether a peer hung up: httpcore has one exception for that and for talking nonsense."""
+    return any(words in str(error) for words in ("disconnected", "closed connection"))
 
 
 def _chain(error: BaseException | None) -> Iterable[BaseException]:

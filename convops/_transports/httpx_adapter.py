@@ -114,12 +114,14 @@ class HttpxTransport(_Adapter):
             return result
         finally:
             for old in unused:
-                old.close()
+                old.wire.drop()
 
     def close(self) -> None:
         """Close every idle connection, and those in use when their exchange ends."""
-        for shard in [self._given] if self._given is not None else self._shards.get().close():
-            shard.close()
+        if self._given is not None:
+            self._given.close()
+        for shard in self._shards.get().close():
+            shard.wire.drop()
 
 
 def _exchange(
@@ -127,15 +129,10 @@ def _exchange(
 ) -> HttpReply | Failure:
     try:
         return _ask(transport, attempt, deadline, exchange)
-    except SigningError:
-        return Failure(FailureKind.UNSIGNED, sent=False)
-    except _RefusedError as error:
-        return Failure(error.kind, sent=True)
-    except EXPECTED as error:
-        return failure_of(error, exchange)
-    except BaseException as error:  # noqa: BLE001 - raised again below, without the library's frames
-        caught = cut(error)
-    raise caught
+    except BaseException as error:  # noqa: BLE001 - told or raised below
+        caught = error
+    # Behind the handler: an interrupt from here on does not take the library's frames along.
+    return _told(caught, exchange)
 
 
 def _ask(
@@ -194,12 +191,14 @@ class AsyncHttpxTransport(_Adapter):
             return result
         finally:
             for old in unused:
-                await old.aclose()
+                old.wire.drop()
 
     async def aclose(self) -> None:
         """Close every idle connection, and those in use when their exchange ends."""
-        for shard in [self._given] if self._given is not None else self._shards.get().close():
-            await shard.aclose()
+        if self._given is not None:
+            await self._given.aclose()
+        for shard in self._shards.get().close():
+            shard.wire.drop()
 
 
 async def _exchange_async(
@@ -208,15 +207,9 @@ async def _exchange_async(
     try:
         async with asyncio.timeout(deadline - time.monotonic()):
             return await _ask_async(transport, attempt, deadline, exchange)
-    except SigningError:
-        return Failure(FailureKind.UNSIGNED, sent=False)
-    except _RefusedError as error:
-        return Failure(error.kind, sent=True)
-    except EXPECTED as error:
-        return failure_of(error, exchange)
-    except BaseException as error:  # noqa: BLE001 - raised again below, without the library's frames
-        caught = cut(error)
-    raise caught
+    except BaseException as error:  # noqa: BLE001 - told or raised below
+        caught = error
+    return _told(caught, exchange)
 
 
 async def _ask_async(
@@ -230,6 +223,17 @@ async def _ask_async(
     finally:
         await response.aclose()
     return body.reply()
+
+
+def _told(error: BaseException, exchange: Traffic | None) -> Failure:
+    """Return what an exception says of an exchange, or raise what must pass, without the library's frames."""
+    if isinstance(error, SigningError):
+        return Failure(FailureKind.UNSIGNED, sent=False)
+    if isinstance(error, _RefusedError):
+        return Failure(error.kind, sent=True)
+    if isinstance(error, EXPECTED):
+        return failure_of(error, exchange)
+    raise cut(error)
 
 
 def _request(attempt: Attempt, deadline: float, exchange: Traffic | None) -> httpx.Request:

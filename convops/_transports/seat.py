@@ -27,14 +27,28 @@ class _SignedURL(httpx.URL):
 class _SignedHeaders(httpx.Headers):
     """Shows the unsigned headers, and spells the credentials when the request is written."""
 
-    def __init__(self, headers: httpx.Headers, url: _SignedURL) -> None:
+    def __init__(self, headers: httpx.Headers, request: httpx.Request) -> None:
         super().__init__(headers)
-        self._url = url
+        self._request = request
 
     @property
     def raw(self) -> list[tuple[bytes, bytes]]:
-        signed, self._url.credential_headers = self._url.credential_headers, {}
+        signed: Mapping[str, str] = {}
+        if isinstance(url := self._request.url, _SignedURL):
+            signed, url.credential_headers = url.credential_headers, {}
         return [*super().raw, *((name.encode(), value.encode()) for name, value in signed.items())]
+
+
+class _Request(httpx.Request):
+    """Keeps the seat in its headers, also where somebody replaces them: tracers add theirs so."""
+
+    @property
+    def headers(self) -> httpx.Headers:
+        return self._shown_headers
+
+    @headers.setter
+    def headers(self, headers: httpx.Headers) -> None:
+        self._shown_headers = _SignedHeaders(headers, self)
 
 
 def unsigned_request(attempt: Attempt, deadline: float, *, last: bool) -> httpx.Request:
@@ -51,14 +65,12 @@ def unsigned_request(attempt: Attempt, deadline: float, *, last: bool) -> httpx.
         headers["content-type"] = "application/json"
     if last:
         headers["connection"] = "close"
-    request = httpx.Request(
+    request = _Request(
         attempt.call.method,
         attempt.origin,
         headers=headers,
         content=attempt.content or None,
         extensions={"timeout": {"connect": seconds, "read": seconds, "write": seconds, "pool": seconds}},
     )
-    url = _SignedURL(attempt)
-    request.url = url
-    request.headers = _SignedHeaders(request.headers, url)
+    request.url = _SignedURL(attempt)
     return request

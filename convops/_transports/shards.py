@@ -7,7 +7,7 @@ import os
 import ssl
 import time
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
 import certifi
@@ -16,6 +16,7 @@ import httpx
 
 from convops._locks import Lock
 from convops._transports import TransportOptions
+from convops._transports.failures import has_hung_up
 from convops._transports.sockets import AsyncWire, Wire
 from convops.errors import ConfigError
 from convops.secret import Secret
@@ -72,7 +73,7 @@ class BlockingShard(httpx.HTTPTransport):
 
     def __init__(self, pool: Callable[..., httpcore.ConnectionPool]) -> None:
         self.wire = Wire()
-        self._pool = pool(network_backend=self.wire)
+        self._pool: Any = _Quiet(pool(network_backend=self.wire))
 
 
 class AsyncShard(httpx.AsyncHTTPTransport):
@@ -80,7 +81,40 @@ class AsyncShard(httpx.AsyncHTTPTransport):
 
     def __init__(self, pool: Callable[..., httpcore.AsyncConnectionPool]) -> None:
         self.wire = AsyncWire()
-        self._pool = pool(network_backend=self.wire)
+        self._pool: Any = _AsyncQuiet(pool(network_backend=self.wire))
+
+
+class _Quiet:
+    """A pool whose errors do not quote the peer, who may quote the signature: tracers write errors down."""
+
+    def __init__(self, pool: httpcore.ConnectionPool) -> None:
+        self._pool = pool
+
+    def handle_request(self, request: httpcore.Request) -> httpcore.Response:
+        try:
+            return self._pool.handle_request(request)
+        except httpcore.RemoteProtocolError as error:
+            told = _unquoted(error)
+        raise told
+
+
+class _AsyncQuiet:
+    """The same for asyncio."""
+
+    def __init__(self, pool: httpcore.AsyncConnectionPool) -> None:
+        self._pool = pool
+
+    async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
+        try:
+            return await self._pool.handle_async_request(request)
+        except httpcore.RemoteProtocolError as error:
+            told = _unquoted(error)
+        raise told
+
+
+def _unquoted(error: httpcore.RemoteProtocolError) -> httpcore.RemoteProtocolError:
+    told = "the peer disconnected" if has_hung_up(error) else "the peer does not speak HTTP"
+    return httpcore.RemoteProtocolError(told)
 
 
 def pool_maker(
@@ -110,14 +144,14 @@ class Shards(Generic[Shard]):
 
     def take(self, origin: str) -> Shard:
         """Return a shard whose connection, if it has one, leads to `origin`."""
-        with self._lock:
+        with self._lock.held:
             idle = self._idle.get(origin)
             return idle.pop()[0] if idle else self._make()
 
     def give_back(self, origin: str, shard: Shard) -> list[Shard]:
         """Keep a shard whose exchange ended cleanly; return those that are to be closed."""
         now = time.monotonic()
-        with self._lock:
+        with self._lock.held:
             if self._closed:
                 return [shard]
             idle = self._idle.setdefault(origin, [])
@@ -128,7 +162,7 @@ class Shards(Generic[Shard]):
 
     def close(self) -> list[Shard]:
         """Keep nothing any more; return what is to be closed."""
-        with self._lock:
+        with self._lock.held:
             self._closed = True
             shards = [shard for idle in self._idle.values() for shard, _ in idle]
             self._idle.clear()

@@ -122,6 +122,12 @@ class Wire(httpcore.NetworkBackend):
 
     def __init__(self) -> None:
         self.exchange = Traffic()
+        self._stream: _Stream | None = None
+
+    def drop(self) -> None:
+        """Close the connection, whatever the library above makes of it and in whatever state it is."""
+        if self._stream is not None:
+            self._stream.close()
 
     def connect_tcp(
         self,
@@ -150,7 +156,8 @@ class Wire(httpcore.NetworkBackend):
                     raise
                 error = failed
             else:
-                return _Stream(connection, self.exchange)
+                self._stream = _Stream(connection, self.exchange)
+                return self._stream
         kind = httpcore.ConnectTimeout if isinstance(error, TimeoutError) else httpcore.ConnectError
         raise kind(str(error)) from error
 
@@ -217,6 +224,8 @@ class _Stream(httpcore.NetworkStream):
 def _is_readable(connection: socket.socket) -> bool:
     # Between exchanges nothing should arrive: it would be an end, or bytes nobody asked for. A
     # selector, since `select.select` knows no descriptor from 1024 on.
+    if connection.fileno() < 0:
+        return True
     with selectors.DefaultSelector() as selector:
         selector.register(connection, selectors.EVENT_READ)
         return bool(selector.select(0))
@@ -234,6 +243,12 @@ class AsyncWire(httpcore.AsyncNetworkBackend):
 
     def __init__(self) -> None:
         self.exchange = Traffic()
+        self._stream: _AsyncStream | None = None
+
+    def drop(self) -> None:
+        """Close the connection, as `Wire.drop`."""
+        if self._stream is not None:
+            self._stream.close()
 
     async def connect_tcp(
         self,
@@ -259,7 +274,8 @@ class AsyncWire(httpcore.AsyncNetworkBackend):
                     raise
                 error = failed
             else:
-                return _AsyncStream(connection, self.exchange)
+                self._stream = _AsyncStream(connection, self.exchange)
+                return self._stream
         kind = httpcore.ConnectTimeout if isinstance(error, TimeoutError) else httpcore.ConnectError
         raise kind(str(error)) from error
 
@@ -307,8 +323,11 @@ class _AsyncStream(httpcore.AsyncNetworkStream):
         except OSError as error:
             raise httpcore.WriteError(str(error)) from error
 
-    async def aclose(self) -> None:
+    def close(self) -> None:
         self._socket.close()
+
+    async def aclose(self) -> None:
+        self.close()
 
     async def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None

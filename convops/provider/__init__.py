@@ -4,7 +4,7 @@ A provider says what it supports, turns operations into calls, reads each reply,
 does the rest: encoding, sending, pacing, retrying, deadlines, sync and async.
 """
 
-from convops.provider._codes import Code, CodeTable, error_for, member
+from convops.provider._codes import Code, CodeKey, CodeTable, error_for, member
 from convops.provider._contract import (
     ALREADY,
     APPLIED,
@@ -17,7 +17,7 @@ from convops.provider._contract import (
     check_id_bytes,
     hookimpl,
 )
-from convops.provider._settings import base_url, integer, not_empty, one_of
+from convops.provider._settings import OneOf, base_url, header_safe, integer, not_empty, one_of
 from convops.provider._signer import Credentials, Signer, Ticket, Unsigned
 from convops.provider._wire import (
     AsyncTransport,
@@ -41,6 +41,7 @@ __all__ = [
     "Attempt",
     "Call",
     "Code",
+    "CodeKey",
     "CodeTable",
     "Credentials",
     "Failure",
@@ -48,6 +49,7 @@ __all__ = [
     "Flow",
     "HttpReply",
     "HttpRequest",
+    "OneOf",
     "Provider",
     "Quota",
     "Reply",
@@ -60,6 +62,7 @@ __all__ = [
     "base_url",
     "check_id_bytes",
     "error_for",
+    "header_safe",
     "hookimpl",
     "integer",
     "member",

@@ -29,12 +29,21 @@ class Code:
     facts: Mapping[str, Any] = field(factory=dict)
 
 
-CodeTable = Mapping[int | str, Code]
+CodeKey = int | str | tuple[str, int, str]
+"""A vendor's code; where one code means several things: the action, the HTTP status, and the code."""
+
+CodeTable = Mapping[CodeKey, Code]
+"""Rows by code. One under the action `*` holds for every action that has none of its own."""
 
 
-def error_for(table: CodeTable, code: int | str, *, request_id: str | None = None) -> OperationError:
+def error_for(table: CodeTable, key: CodeKey, *, request_id: str | None = None) -> OperationError:
     """Return the error a code stands for: `ProviderError` when no row maps it to another."""
-    row = table.get(code)
+    code: int | str
+    if isinstance(key, tuple):
+        _, status, code = key
+        row = table.get(key) or table.get(("*", status, code))
+    else:
+        code, row = key, table.get(key)
     if row is None:
         return ProviderError("a code no table maps", code=code, request_id=request_id)
     return (row.error or ProviderError)(row.meaning, code=code, request_id=request_id, **row.facts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,6 +12,9 @@ from urllib.parse import urlsplit
 import attrs
 
 from convops.errors import ConfigError
+from convops.secret import Secret
+
+_HEADER_SAFE = re.compile(r"[!-~]*")
 
 
 def base_url(_: Any, attribute: attrs.Attribute[Any], value: object) -> None:
@@ -42,22 +46,32 @@ def base_url(_: Any, attribute: attrs.Attribute[Any], value: object) -> None:
         raise ConfigError(f"{name} may use http only on a loopback address; use https")
 
 
-def one_of(names: Iterable[str]) -> Callable[[Any, attrs.Attribute[Any], object], None]:
+@attrs.frozen
+class OneOf:
+    """Validates an optional attrs field that takes one of a few names.
+
+    Attributes:
+        names: those it takes, in order.
+    """
+
+    names: tuple[str, ...]
+
+    def __call__(self, _: Any, attribute: attrs.Attribute[Any], value: object) -> None:
+        """Raise a `ConfigError` that names the nearest and all of them."""
+        if value is None or value in self.names:
+            return
+        near = difflib.get_close_matches(str(value), self.names, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise ConfigError(f"{attribute.name} {value!r} is unknown; {hint}known: {', '.join(self.names)}")
+
+
+def one_of(names: Iterable[str]) -> OneOf:
     """Return a validator for an optional attrs field that takes one of a few names.
 
     Raises:
         ConfigError: names the nearest and all of them.
     """
-    known = sorted(names)
-
-    def validate(_: Any, attribute: attrs.Attribute[Any], value: object) -> None:
-        if value is None or value in known:
-            return
-        near = difflib.get_close_matches(str(value), known, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ConfigError(f"{attribute.name} {value!r} is unknown; {hint}known: {', '.join(known)}")
-
-    return validate
+    return OneOf(tuple(sorted(names)))
 
 
 def integer(low: int, high: int) -> Callable[[Any, attrs.Attribute[Any], int], None]:
@@ -82,6 +96,16 @@ def not_empty(_: Any, attribute: attrs.Attribute[Any], value: object) -> None:
     """
     if not value:
         raise ConfigError(f"{attribute.name} is empty")
+
+
+def header_safe(_: Any, attribute: attrs.Attribute[Any], value: Secret) -> None:
+    """Validate an attrs field whose secret is sent in a header.
+
+    Raises:
+        ConfigError: it holds white space, such as the end of the line it was read from, or no ASCII.
+    """
+    if _HEADER_SAFE.fullmatch(value.reveal()) is None:
+        raise ConfigError(f"{attribute.name} holds white space or a character that no header has")
 
 
 def _is_loopback(host: str) -> bool:

@@ -26,6 +26,8 @@ class Call:
         writes: whether it changes anything at the vendor.
         removes: whether it removes the conversation, so that not finding it after an unanswered try
             means that it is done.
+        once: whether the answer holds for the account as long as the client lives: it is asked once and
+            then remembered. Such a call must not write.
     """
 
     action: str
@@ -35,6 +37,11 @@ class Call:
     body: Mapping[str, Any] | None = None
     writes: bool = True
     removes: bool = False
+    once: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        if self.once and self.writes:
+            raise ValueError("a call that writes cannot be remembered instead of being sent")
 
     def target(self, credentials: Mapping[str, str] | None = None) -> str:
         """Return the encoded path and query, followed by `credentials`.

@@ -9,11 +9,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from convops._states import ConversationState
 from convops._transports.inprocess import AsyncInProcess, InProcess
-from convops.operations import Conversation
+from convops.operations import Conversation, ConversationKind
 from convops.provider import Failure, FailureKind, HttpReply, HttpRequest
 
 
@@ -25,7 +25,7 @@ class Fault:
         action: the vendor's name of the call it hits; None hits any.
         applies: whether the request takes effect before the fault shows.
         code: answer this vendor code, in the vendor's own shape.
-        status: answer this HTTP status; None keeps that of the answer.
+        status: answer this HTTP status; None answers the one that the vendor would.
         headers: answer these headers as well.
         body: answer this body instead of the vendor's.
         failure: answer nothing: the connection breaks, or the time runs out.
@@ -94,17 +94,22 @@ class Simulator(ABC):
     def add_group(self, group: str, members: Iterable[str], *, kind: str | None = None) -> None:
         """Create a group; `kind` is one of the vendor's group types, None its plainest."""
 
-    @abstractmethod
-    def receive(self, conversation: Conversation, count: int = 1) -> None:
-        """Let `count` messages arrive from the other side; users and groups must exist."""
-
     def user_id(self, name: str) -> str:
-        """Return the id of a made-up user; for vendors whose ids have a form, such as `@name:host`."""
+        """Return the id of the user whom a scene calls `name`; most vendors take any text."""
         return name
 
     def group_id(self, name: str) -> str:
-        """Return the id of a made-up group; otherwise as `user_id`."""
+        """Return the id of the group that a scene calls `name`."""
         return name
+
+    def spelled(self, conversation: Conversation) -> Conversation:
+        """Return a conversation of a scene with this vendor's ids."""
+        other = self.user_id if conversation.kind is ConversationKind.DIRECT else self.group_id
+        return evolve(conversation, user=self.user_id(conversation.user), other=other(conversation.other))
+
+    @abstractmethod
+    def receive(self, conversation: Conversation, count: int = 1) -> None:
+        """Let `count` messages arrive from the other side; users and groups must exist."""
 
     def misbehave(self, *faults: Fault) -> None:
         """Play each fault once, in order, for the next requests it applies to."""
@@ -132,8 +137,8 @@ class Simulator(ABC):
         """Return what the vendor answers, after changing the state accordingly."""
 
     @abstractmethod
-    def refusal(self, code: Any) -> HttpReply:
-        """Return the vendor's answer for a code, be it a number or a text."""
+    def refusal(self, code: int | str) -> HttpReply:
+        """Return the vendor's answer for a code."""
 
     def handle(self, request: HttpRequest) -> HttpReply | Failure:
         """Return the answer to one request, faults included."""

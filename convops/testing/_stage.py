@@ -18,7 +18,7 @@ from convops._policy import Pacer, Retry, RetryBudget
 from convops._states import ConversationState
 from convops._steps import Environment
 from convops._transports.inprocess import AsyncInProcess, Handler, InProcess
-from convops.errors import ConvopsError, Effect
+from convops.errors import ConvopsError, Effect, UnsupportedOperationError
 from convops.operations import (
     ClearUnread,
     Conversation,
@@ -30,7 +30,7 @@ from convops.operations import (
     Outcome,
 )
 from convops.provider import Call
-from convops.testing._subject import Case, Clock, Subject, expect, plainest, switched, words
+from convops.testing._subject import Case, Clock, Key, Subject, expect, plainest, switched, variants, words
 
 UNREAD = 3
 """Messages that wait in every conversation at first."""
@@ -131,6 +131,21 @@ class Stage:
             ]
         names = (simulator.group_id("ghosts"), self.foreign)
         return [Conversation.group(user=self.alice, group=name) for name in names]
+
+    def forms(self, key: Key, conversation: Conversation) -> list[Operation]:
+        """Return the plain form of an operation, and those with an option that is not refused as a whole."""
+        first, *others = variants(key, conversation)
+        return [first, *(one for one in others if not self._is_refused(one))]
+
+    def _is_refused(self, operation: Operation) -> bool:
+        try:
+            self.pipeline().accept(operation)
+        except UnsupportedOperationError:
+            return True
+        except ConvopsError:
+            # Whoever performs it will see.
+            return False
+        return False
 
     # --- Clients ---
 

@@ -25,6 +25,7 @@ from convops.provider import AnyProvider
 from convops.secret import Secret
 from convops.support import Support
 from convops.testing._simulator import Simulator
+from convops.testing._switches import Switch, switched_on
 
 Key = tuple[type[Operation], ConversationKind]
 
@@ -70,16 +71,17 @@ class Case:
     Attributes:
         key: the cell it is about; None where it is about the provider as a whole.
         flavour: `sync` or `async`; None where no client takes part.
-        switch: the account's yes-or-no setting that is on; None for none.
+        switch: the account's setting that is on; None for none.
     """
 
     key: Key | None = None
     flavour: str | None = None
-    switch: str | None = None
+    switch: Switch | None = None
 
     def __str__(self) -> str:
         cell = [self.key[0].name, self.key[1].value] if self.key else []
-        return "-".join([*cell, *filter(None, (self.switch, self.flavour))]) or "once"
+        rest = [str(one) for one in (self.switch, self.flavour) if one is not None]
+        return "-".join([*cell, *rest]) or "once"
 
 
 @frozen(kw_only=True)
@@ -121,17 +123,13 @@ class Subject:
 
     # --- Cells ---
 
-    def switches(self) -> list[str]:
-        """Return the yes-or-no settings that change a cell when they are switched on."""
+    def switches(self) -> list[Switch]:
+        """Return the settings that change a cell when they are switched on."""
         plain = self.account()
-        names = [one.name for one in attrs.fields(type(plain)) if one.default is False]
         return [
-            name
-            for name in names
-            if any(
-                self._support(plain, key) != self._support(attrs.evolve(plain, **{name: True}), key)
-                for key in KEYS
-            )
+            switch
+            for switch, account in switched_on(plain)
+            if any(self._support(plain, key) != self._support(account, key) for key in KEYS)
         ]
 
     def _support(self, account: Any, key: Key) -> Any:
@@ -158,15 +156,15 @@ class Subject:
                 if changed and bool(cell) is usable:
                     yield from (Case(key=key, switch=switch, flavour=flavour) for flavour in FLAVOURS)
 
-    def declared(self, switch: str | None = None) -> list[Key]:
+    def declared(self, switch: Switch | None = None) -> list[Key]:
         """Return the cells that are declared."""
         account = self.account(**switched(switch))
         return [key for key in KEYS if self._support(account, key)]
 
 
-def switched(switch: str | None) -> dict[str, Any]:
+def switched(switch: Switch | None) -> dict[str, Any]:
     """Return the settings with a switch on."""
-    return {switch: True} if switch else {}
+    return {switch.setting: switch.value} if switch else {}
 
 
 def variants(key: Key, conversation: Conversation) -> list[Operation]:

@@ -298,9 +298,9 @@ class TencentSimulator(Simulator):
         except Refused as refused:
             return _render(refused.code, {}, display=display)
 
-    def refusal(self, code: int) -> HttpReply:
+    def refusal(self, code: int | str) -> HttpReply:
         """Return the vendor's answer for a code, whichever it is."""
-        return _render(code, {}, display=code // 1000 in (50, 51))
+        return _render(int(code), {}, display=int(code) // 1000 in (50, 51))
 
     def _run(self, request: HttpRequest, action: str) -> Fields:
         # https://tencentcloud.com/document/product/1047/34620; the order of the checks is ours.

@@ -1,11 +1,11 @@
-"""The simulated ZIM app: users, groups and conversation lists; it knows no HTTP.
+"""The simulated ZIM app: users, groups, conversation lists and messages; it knows no HTTP.
 
 What the documents leave open is marked "undocumented", what they only suggest "inferred".
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from enum import IntEnum
 from itertools import islice
 from typing import Self
@@ -13,8 +13,12 @@ from typing import Self
 from attrs import define
 
 from convops.operations import Conversation, ConversationKind
+from convops_zego._simulated_messages import Message, Messages
 
 ID_BYTES = 32
+
+FORMER_MEMBER = "former-member"
+"""Who wrote what arrives in a group that has no other member."""
 
 
 class ReturnCode(IntEnum):
@@ -49,6 +53,9 @@ class ReturnCode(IntEnum):
     PARAMETER_WRONG = 660000002, "an input parameter is missing or wrong"
     USER_ID_TOO_LONG = 660000012, "a user id is longer than 32 bytes"
     TOO_FREQUENT = 660300005, "the app calls this API too often"
+    RECEIPTS_TOO_MANY = 660400102, "more messages than one call can give receipts for"
+    GROUP_RECEIPTS_FAILED = 660400103, "the receipts of group messages could not be set"
+    DIRECT_RECEIPTS_FAILED = 660400104, "the receipts of one-to-one messages could not be set"
     USER_UNREGISTERED = 660500002, "FromUserId is not registered"
     GROUP_MISSING = 660600001, "the group does not exist"
     NOT_A_MEMBER = 660600024, "FromUserId is not in the group"
@@ -98,6 +105,7 @@ class SimulatedApp:
     def __init__(self, *, latest: int, mute_limit: int) -> None:
         self._latest = latest
         self._mute_limit = mute_limit
+        self._messages = Messages()
         self._groups: dict[str, frozenset[str]] = {}
         # Per registered user, least recently updated first.
         self._sides: dict[str, dict[Conversation, Side]] = {}
@@ -118,20 +126,34 @@ class SimulatedApp:
         self._groups[group] = everyone
 
     def receive(self, conversation: Conversation, count: int, now: float) -> None:
-        """Add messages to this side; it becomes the user's latest conversation."""
+        """Add messages of somebody else to this side; it becomes the user's latest conversation."""
+        # Muting only keeps the user's total from growing, so the conversation's own count grows:
+        # https://www.zegocloud.com/docs/zim-server/conversation/mute-notifications-for-conversations
+        self._add(conversation, self._someone_else(conversation), count, now).unread += count
+
+    def send(self, conversation: Conversation, count: int, now: float) -> None:
+        """Add messages of the user's own to this side; none of them is unread."""
+        self._add(conversation, conversation.user, count, now)
+
+    def _add(self, conversation: Conversation, sender: str, count: int, now: float) -> Side:
         problem = self._problem(conversation)
         if problem is not ReturnCode.SUCCESS:
             raise ValueError(f"nothing can arrive: {problem.phrase}")
         if count < 1:
             raise ValueError(f"count must be at least 1, not {count}")
+        self._messages.add(conversation, sender, count, now)
         sides = self._sides[conversation.user]
-        # Muting only keeps the user's total from growing, so the conversation's own count grows:
-        # https://www.zegocloud.com/docs/zim-server/conversation/mute-notifications-for-conversations
         side = sides[conversation] = sides.pop(conversation, Side())
         side.listed = True
-        side.unread += count
         side.messages += count
         side.updated = now
+        return side
+
+    def _someone_else(self, conversation: Conversation) -> str:
+        if conversation.kind is ConversationKind.DIRECT:
+            return conversation.other
+        others = self._groups.get(conversation.other, frozenset()) - {conversation.user}
+        return min(others, default=FORMER_MEMBER)
 
     # --- Look ---
 
@@ -148,10 +170,20 @@ class SimulatedApp:
         sides = self._registered(user)
         return islice((c for c in reversed(sides) if sides[c].listed), self._latest)
 
+    def receipts(self, conversation: Conversation) -> dict[int, float]:
+        """Return when this user gave a receipt first, by the message's number."""
+        user = conversation.user
+        return {
+            one.number: one.read_by[user] for one in self._messages.of(conversation) if user in one.read_by
+        }
+
     # --- Serve ---
 
     def clear_unread(self, conversation: Conversation, now: float) -> None:
-        """Set the unread count to zero; when it is zero already, nothing is refused (undocumented)."""
+        """Set the unread count to zero; when it is zero already, nothing is refused (undocumented).
+
+        That it gives no receipt is undocumented, too.
+        """
         if conversation not in self.latest(conversation.user):
             raise RefusalError(ReturnCode.CONVERSATION_MISSING)
         side = self.side(conversation)
@@ -199,6 +231,40 @@ class SimulatedApp:
         side = self.side(conversation)
         side.messages = 0
         side.unread = 0
+        self._messages.hide(conversation)
+
+    def direct_messages(self, conversation: Conversation) -> Sequence[Message]:
+        """Return the messages of a one-to-one conversation, oldest first, without what the user erased.
+
+        Its page gives no code for a ToUserId that nobody registered (undocumented): here the nearest one.
+        """
+        problem = self._problem(conversation)
+        if problem is not ReturnCode.SUCCESS:
+            raise RefusalError(problem)
+        return self._messages.seen(conversation)
+
+    def group_messages(self, group: str) -> Sequence[Message]:
+        """Return the messages of a group, oldest first.
+
+        Nobody is named as who asks, so that it has what members erased for themselves, too (inferred).
+        """
+        if group not in self._groups:
+            raise RefusalError(ReturnCode.GROUP_MISSING)
+        return self._messages.of_group(group)
+
+    def read_messages(self, conversation: Conversation, numbers: Collection[int], now: float) -> None:
+        """Give receipts for messages; whether the unread count follows is undocumented: here it stays.
+
+        The pages list no code for anybody who is missing (undocumented): here the nearest ones are given.
+        """
+        problem = self._problem(conversation)
+        if problem is not ReturnCode.SUCCESS:
+            raise RefusalError(problem)
+        if not self._messages.read(conversation, numbers, now):
+            direct = conversation.kind is ConversationKind.DIRECT
+            raise RefusalError(
+                ReturnCode.DIRECT_RECEIPTS_FAILED if direct else ReturnCode.GROUP_RECEIPTS_FAILED
+            )
 
     def _registered(self, user: str) -> dict[Conversation, Side]:
         # Not listed for every Action. Where it is, FromUserId unregistered is this code, so that

@@ -33,12 +33,17 @@ class ZegoAccount:
         server_secret: ServerSecret from the console.
         region: the access point nearest to this server; None takes the unified host.
         base_url: replaces the host that `region` names.
+        read_receipts: how many of the newest messages of others get a read receipt when a conversation is
+            marked read; 0 for none.
     """
 
     app_id: int = field(validator=integer(1, 2**32 - 1))
     server_secret: Secret = field(validator=not_empty)
     region: str | None = field(default=None, validator=one_of(REGION_HOSTS))
     base_url: str | None = field(default=None, validator=base_url)
+    # One answer lists 100 messages at most:
+    # https://www.zegocloud.com/docs/zim-server/conversation/query-the-message-list-of-one-on-one-chats
+    read_receipts: int = field(default=0, validator=integer(0, 100))
 
     @property
     def origin(self) -> str:

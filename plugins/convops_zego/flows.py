@@ -34,6 +34,16 @@ from convops.provider import (
     member,
 )
 from convops.support import Caveat, Evidence, Fidelity, Support
+from convops_zego._calls import post
+from convops_zego._receipts import (
+    INFERRED,
+    NEWEST_ONLY,
+    QUESTIONS,
+    give_receipts,
+    messages,
+    numbers_of_others,
+    question,
+)
 from convops_zego.account import ZegoAccount
 from convops_zego.codes import ALREADY_SO, CLEAR_UNREAD, CODES, DOCS, MUTE
 from convops_zego.signer import ZegoSigner
@@ -62,7 +72,7 @@ NOT_PINNED = Caveat(
 )
 NO_RECEIPT = Caveat(
     "zego.no-read-receipt",
-    "the unread count is cleared, but peers see no read receipt",
+    "the unread count is cleared, but peers see no read receipt; read_receipts in the account gives some",
     CLEAR_UNREAD,
 )
 GROUP_ERASE = Caveat(
@@ -96,6 +106,8 @@ SUPPORT: Mapping[tuple[type[Operation], ConversationKind], Support] = {
     (Mute, ConversationKind.DIRECT): _cell(MUTE_LIST, batch=SILENCE_BATCH),
     (Mute, ConversationKind.GROUP): _cell(batch=SILENCE_BATCH),
 }
+# Still not native: the vendor has no call for it, and the parts are not done at once.
+WITH_RECEIPTS = _cell(NEWEST_ONLY, INFERRED, LATEST_ONLY, NOT_PINNED, fidelity=Fidelity.EQUIVALENT)
 
 
 class Zego(Provider[ZegoAccount]):
@@ -116,6 +128,8 @@ class Zego(Provider[ZegoAccount]):
         return ZegoSigner(account.app_id, account.server_secret)
 
     def support(self, account: ZegoAccount, operation: type[Operation], kind: ConversationKind) -> Support:
+        if operation is MarkRead and account.read_receipts:
+            return WITH_RECEIPTS
         return SUPPORT[operation, kind]
 
     def check(self, account: ZegoAccount, operation: Operation) -> None:
@@ -138,6 +152,9 @@ class Zego(Provider[ZegoAccount]):
             return None
         code = member(reply.document, "Code", int)
         if code == 0:
+            if call.action in QUESTIONS:
+                # What cannot be read is told here, so that the core knows: nothing was changed.
+                messages(reply)
             return None
         if call.action == SILENCE and (code in ALREADY_SO or _failed_items(reply)):
             # The flow tells what became of each conversation.
@@ -156,6 +173,8 @@ class Zego(Provider[ZegoAccount]):
             return _silence(first, [operation.conversation for operation in operations])
         if isinstance(first, Delete):
             return _delete(first)
+        if isinstance(first, MarkRead) and account.read_receipts:
+            return _mark_read(first, account.read_receipts)
         return _clear(first.conversation)
 
 
@@ -170,14 +189,27 @@ def _clear(conversation: Conversation) -> Flow:
     return [APPLIED]
 
 
+def _mark_read(operation: MarkRead, limit: int) -> Flow:
+    conversation = operation.conversation
+    # First what changes nothing, so that whatever fails there is NOT_APPLIED; and no message that arrives
+    # after the count was cleared can get a receipt while it is unread. Then the count, since the vendor may
+    # refuse it for good, and nobody has been told anything yet. Receipts come last: others see them, and
+    # nothing takes one back. If one fails the count is cleared all the same: UNKNOWN, and safe to repeat.
+    reply = yield question(conversation)
+    numbers = numbers_of_others(messages(reply), conversation.user, operation.at, limit)
+    yield from _clear(conversation)
+    yield from give_receipts(conversation, numbers)
+    return [APPLIED]
+
+
 def _delete(operation: Delete) -> Flow:
     conversation = operation.conversation
     if operation.erase_history:
         if conversation.kind is ConversationKind.DIRECT:
-            yield _post("ClearPeerMessage", FromUserId=conversation.user, ToUserId=conversation.other)
+            yield post("ClearPeerMessage", FromUserId=conversation.user, ToUserId=conversation.other)
         else:
-            yield _post("ClearMemberGroupMessage", FromUserId=conversation.user, GroupId=conversation.other)
-    yield _post(
+            yield post("ClearMemberGroupMessage", FromUserId=conversation.user, GroupId=conversation.other)
+    yield post(
         "DeleteConv",
         removes=True,
         FromUserId=conversation.user,
@@ -189,7 +221,7 @@ def _delete(operation: Delete) -> Flow:
 
 def _silence(first: Mute, conversations: Sequence[Conversation]) -> Flow:
     ids = [conversation.other for conversation in conversations]
-    reply = yield _post(
+    reply = yield post(
         SILENCE,
         FromUserId=first.conversation.user,
         ConvType=CONV_TYPES[first.conversation.kind],
@@ -205,10 +237,6 @@ def _silence(first: Mute, conversations: Sequence[Conversation]) -> Flow:
         raise MalformedReplyError("ErrorList contradicts the answer's Code")
     # Code 0 with a list is a partial failure; another code with a list failed them all.
     return [_verdict(failed.get(item_id, code)) for item_id in ids]
-
-
-def _post(action: str, *, removes: bool = False, **body: object) -> Call:
-    return Call(action=action, query={"Action": action}, body=body, removes=removes)
 
 
 def _failed_items(reply: Reply) -> list[tuple[str, int]]:

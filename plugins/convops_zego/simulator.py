@@ -9,18 +9,28 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
 from itertools import count
 from typing import Any, ClassVar, Literal
-from urllib.parse import parse_qsl
 
-from convops.errors import InvalidRequestError
 from convops.operations import Conversation, ConversationKind
 from convops.provider import HttpReply, HttpRequest
 from convops.testing import ConversationState, Simulator
-from convops_zego._simulated_state import ID_BYTES, RefusalError, ReturnCode, Side, SimulatedApp
+from convops_zego._simulated_messages import page
+from convops_zego._simulated_parameters import (
+    Parameters,
+    conversation_of,
+    from_body,
+    from_query,
+    identifier,
+    is_number,
+    page_of,
+    peek,
+    query_of,
+    user_of,
+)
+from convops_zego._simulated_state import RefusalError, ReturnCode, Side, SimulatedApp
 
 # The account of the signing sample: https://www.zegocloud.com/docs/zim-server/accessing-server-apis
 _SAMPLE_APP = 12345
@@ -29,12 +39,9 @@ _SAMPLE = "9193cc662a4c0ec135ec71fb57194b38"
 _CLOCK_ERROR = 600  # seconds that Timestamp may be off, either way
 _CALLS_PER_SECOND = 20
 _BATCH = 10
+_RECEIPTS = 10
 # Sums of binary fractions are off by less; twenty calls spaced by exactly 50 ms must pass.
 _ROUNDING = 1e-6
-
-_KINDS = {0: ConversationKind.DIRECT, 2: ConversationKind.GROUP}
-
-Parameters = Mapping[str, Any]
 
 
 class ZegoSimulator(Simulator):
@@ -75,6 +82,10 @@ class ZegoSimulator(Simulator):
             "ClearPeerMessage": ("POST", self._clear_peer_message),
             "ClearMemberGroupMessage": ("POST", self._clear_member_group_message),
             "QueryConversationList": ("POST", self._query_conversation_list),
+            "QueryPeerMsg": ("POST", self._query_peer_msg),
+            "QueryGroupMsg": ("POST", self._query_group_msg),
+            "C2cReadReceipt": ("POST", self._c2c_read_receipt),
+            "GroupReadReceipt": ("POST", self._group_read_receipt),
         }
 
     # --- Arrange ---
@@ -97,9 +108,17 @@ class ZegoSimulator(Simulator):
             self._app.set_group(group, members)
 
     def receive(self, conversation: Conversation, count: int = 1) -> None:
-        """Let messages arrive on this side only; for a stranger or a non-member it is a ValueError."""
+        """Let messages of others arrive on this side only; for a stranger or a non-member it is a ValueError.
+
+        They stand in the history that both users, or all members, share.
+        """
         with self._lock:
             self._app.receive(conversation, count, self.now())
+
+    def send(self, conversation: Conversation, count: int = 1) -> None:
+        """Let the user write messages, seen on this side only; a ValueError as for `receive`."""
+        with self._lock:
+            self._app.send(conversation, count, self.now())
 
     # --- Look ---
 
@@ -119,6 +138,14 @@ class ZegoSimulator(Simulator):
         with self._lock:
             return self._app.side(conversation).muted
 
+    def receipts(self, conversation: Conversation) -> dict[int, float]:
+        """Return the read receipts that this user gave there: Unix seconds, by MsgSeq.
+
+        Messages are numbered from 1 in the order in which they came, the user's own included.
+        """
+        with self._lock:
+            return self._app.receipts(conversation)
+
     @property
     def reused_nonces(self) -> list[str]:
         """The nonces that came more than once in `exchanges`.
@@ -127,14 +154,14 @@ class ZegoSimulator(Simulator):
         so that nothing is refused here.
         """
         with self._lock:
-            nonces = Counter(_peek(exchange.request, "SignatureNonce") for exchange in self.exchanges)
+            nonces = Counter(peek(exchange.request, "SignatureNonce") for exchange in self.exchanges)
         return [nonce for nonce, times in nonces.items() if nonce and times > 1]
 
     # --- Answer ---
 
     def action(self, request: HttpRequest) -> str:
         """Return the `Action`; an empty str where it is none that is simulated."""
-        action = _peek(request, "Action")
+        action = peek(request, "Action")
         return action if action in self._actions else ""
 
     def answer(self, request: HttpRequest) -> HttpReply:
@@ -145,9 +172,9 @@ class ZegoSimulator(Simulator):
             return self.refusal(refusal.code)
         return self._reply(document.pop("Code", ReturnCode.SUCCESS), document)
 
-    def refusal(self, code: int) -> HttpReply:
+    def refusal(self, code: int | str) -> HttpReply:
         """Return ZIM's answer for a code."""
-        return self._reply(code, {})
+        return self._reply(int(code), {})
 
     def _reply(self, code: int, document: Mapping[str, Any]) -> HttpReply:
         # The pages declare no HTTP status but 200, and a RequestId of digits in a string.
@@ -161,13 +188,13 @@ class ZegoSimulator(Simulator):
         if request.target.partition("?")[0] != "/":
             # Undocumented; this is the code of a wrong host.
             raise RefusalError(ReturnCode.URL_WRONG)
-        query = _query(request)
+        query = query_of(request)
         method, serve = self._accept(query)
         if request.method != method:
             # Undocumented; the Action does not exist under this method.
             raise RefusalError(ReturnCode.ACTION_UNSUPPORTED)
         self._count(query["Action"])
-        return serve(_from_query(query) if method == "GET" else _from_body(request))
+        return serve(from_query(query) if method == "GET" else from_body(request))
 
     def _accept(self, query: Mapping[str, str]) -> tuple[str, Callable[[Parameters], dict[str, Any]]]:
         """Check the common parameters, and return the method and the function of the Action.
@@ -180,9 +207,9 @@ class ZegoSimulator(Simulator):
         )
         checks = (
             # An empty AppId has no code of its own.
-            (_is_number(app_id, bits=32), ReturnCode.APP_ID_MALFORMED),
+            (is_number(app_id, bits=32), ReturnCode.APP_ID_MALFORMED),
             (timestamp, ReturnCode.TIMESTAMP_EMPTY),
-            (_is_number(timestamp, bits=63), ReturnCode.TIMESTAMP_MALFORMED),
+            (is_number(timestamp, bits=63), ReturnCode.TIMESTAMP_MALFORMED),
             (action, ReturnCode.ACTION_EMPTY),
             (action in self._actions, ReturnCode.ACTION_UNSUPPORTED),
             # Sixteen hexadecimal digits are asked for, but no code is given for anything else.
@@ -225,12 +252,12 @@ class ZegoSimulator(Simulator):
 
     def _clear_conversation_unread(self, parameters: Parameters) -> dict[str, Any]:
         """Do as `conversation/clear-the-unread-message-count-of-a-conversation` says."""
-        self._app.clear_unread(_conversation(parameters), self.now())
+        self._app.clear_unread(conversation_of(parameters), self.now())
         return {}
 
     def _delete_conv(self, parameters: Parameters) -> dict[str, Any]:
         """Do as `conversation/delete-a-conversation` says."""
-        self._app.delete(_conversation(parameters))
+        self._app.delete(conversation_of(parameters))
         return {}
 
     def _silence_conv_notification(self, parameters: Parameters) -> dict[str, Any]:
@@ -239,7 +266,7 @@ class ZegoSimulator(Simulator):
         # "Batch over the limit" (660800019) is not among the codes of this page.
         if not isinstance(others, list) or not 1 <= len(others) <= _BATCH or not isinstance(enable, bool):
             raise RefusalError(ReturnCode.PARAMETER_WRONG)
-        conversations = [_conversation({**parameters, "ConvId": other}) for other in others]
+        conversations = [conversation_of({**parameters, "ConvId": other}) for other in others]
         verdicts = [(c.other, self._app.mute(c, muted=enable)) for c in conversations]
         if verdicts[0][1] is ReturnCode.USER_UNREGISTERED:
             # Nothing was tried on any conversation: no ErrorList.
@@ -258,21 +285,19 @@ class ZegoSimulator(Simulator):
 
     def _clear_peer_message(self, parameters: Parameters) -> dict[str, Any]:
         """Do as `messaging/delete-all-messages-from-a-one-to-one-conversaiton-user` says, so spelled."""
-        self._app.erase(_conversation({**parameters, "ConvId": parameters.get("ToUserId"), "ConvType": 0}))
+        self._app.erase(conversation_of({**parameters, "ConvId": parameters.get("ToUserId"), "ConvType": 0}))
         return {}
 
     def _clear_member_group_message(self, parameters: Parameters) -> dict[str, Any]:
         """Do as `messaging/delete-all-messages-from-a-group-member` says."""
-        self._app.erase(_conversation({**parameters, "ConvId": parameters.get("GroupId"), "ConvType": 2}))
+        self._app.erase(conversation_of({**parameters, "ConvId": parameters.get("GroupId"), "ConvType": 2}))
         return {}
 
     def _query_conversation_list(self, parameters: Parameters) -> dict[str, Any]:
         """Do as `conversation/query-conversation-list` says; what `Next` means is the server's own affair."""
-        limit, start = (parameters.get(name, 0) for name in ("Limit", "Next"))
-        if type(limit) is not int or type(start) is not int or start < 0:
-            raise RefusalError(ReturnCode.PARAMETER_WRONG)
-        latest = [*self._app.latest(_user(parameters))][::-1]
-        end = start + (100 if limit <= 0 else min(limit, 500))
+        limit, start = page_of(parameters, default=100, most=500)
+        latest = [*self._app.latest(user_of(parameters))][::-1]
+        end = start + limit
         rows = [
             {
                 "ConvId": conversation.other,
@@ -284,6 +309,37 @@ class ZegoSimulator(Simulator):
         ]
         return {"TotalCount": len(latest), "Next": end if end < len(latest) else 0, "List": rows}
 
+    def _query_peer_msg(self, parameters: Parameters) -> dict[str, Any]:
+        """Do as `conversation/query-the-message-list-of-one-on-one-chats` says."""
+        conversation = conversation_of({**parameters, "ConvId": parameters.get("ToUserId"), "ConvType": 0})
+        return page(self._app.direct_messages(conversation), *_message_page_of(parameters))
+
+    def _query_group_msg(self, parameters: Parameters) -> dict[str, Any]:
+        """Do as `conversation/query-the-message-list-of-group-chats` says."""
+        group = identifier(parameters.get("GroupId"))
+        return page(self._app.group_messages(group), *_message_page_of(parameters))
+
+    def _c2c_read_receipt(self, parameters: Parameters) -> dict[str, Any]:
+        """Do as `messaging/set-read-receipts-for-one-to-one-messages` says."""
+        return self._give_receipts(conversation_of({**parameters, "ConvType": 0}), parameters)
+
+    def _group_read_receipt(self, parameters: Parameters) -> dict[str, Any]:
+        """Do as `messaging/set-read-receipts-for-group-messages` says."""
+        conversation = conversation_of({**parameters, "ConvId": parameters.get("GroupId"), "ConvType": 2})
+        return self._give_receipts(conversation, parameters)
+
+    def _give_receipts(self, conversation: Conversation, parameters: Parameters) -> dict[str, Any]:
+        numbers = parameters.get("ConvMsgSeq")
+        if not isinstance(numbers, list) or not numbers or any(type(number) is not int for number in numbers):
+            raise RefusalError(ReturnCode.PARAMETER_WRONG)
+        # How many are too many stands in `return-codes` only.
+        if len(numbers) > _RECEIPTS:
+            raise RefusalError(ReturnCode.RECEIPTS_TOO_MANY)
+        now = self.now()
+        self._app.read_messages(conversation, numbers, now)
+        # The unit of ReadTime is undocumented: here that of every other time.
+        return {"ReadTime": int(now * 1000)}
+
 
 def _state(side: Side) -> ConversationState:
     return ConversationState(
@@ -291,89 +347,13 @@ def _state(side: Side) -> ConversationState:
     )
 
 
+def _message_page_of(parameters: Parameters) -> tuple[int, int]:
+    # Nothing is recalled here, or deleted for everybody: there is no empty message to include.
+    with_empty = parameters.get("WithEmptyMsg", 0)
+    if type(with_empty) is not int or with_empty not in (0, 1):
+        raise RefusalError(ReturnCode.PARAMETER_WRONG)
+    return page_of(parameters, default=10, most=100)
+
+
 def _phrase(code: int) -> str:
     return next((known.phrase for known in ReturnCode if known == code), f"code {code}")
-
-
-def _is_number(text: str, *, bits: int) -> bool:
-    return re.fullmatch("0|[1-9][0-9]{0,18}", text) is not None and int(text) < 1 << bits
-
-
-def _query(request: HttpRequest) -> dict[str, str]:
-    """Return the query as servers decode it: UTF-8, with '+' for a space.
-
-    So an id whose '+' was not encoded arrives as another id. A broken escape, a raw character that may
-    not stand in a query, and a repeated name are wrong parameters (undocumented).
-    """
-    encoded = request.target.partition("?")[2]
-    if re.search(r"[^!-~]|#|%(?![0-9A-Fa-f]{2})", encoded):
-        raise RefusalError(ReturnCode.PARAMETER_WRONG)
-    try:
-        pairs = parse_qsl(encoded, keep_blank_values=True, strict_parsing=bool(encoded), errors="strict")
-    except ValueError:
-        raise RefusalError(ReturnCode.PARAMETER_WRONG) from None
-    if len(pairs) > len(dict(pairs)):
-        raise RefusalError(ReturnCode.PARAMETER_WRONG)
-    return dict(pairs)
-
-
-def _peek(request: HttpRequest, name: str) -> str:
-    try:
-        return _query(request).get(name, "")
-    except RefusalError:
-        return ""
-
-
-def _from_query(query: Mapping[str, str]) -> Parameters:
-    numbers = {"0": 0, "2": 2}
-    return {name: numbers.get(text) if name == "ConvType" else text for name, text in query.items()}
-
-
-def _from_body(request: HttpRequest) -> Parameters:
-    """Return the JSON object of the body; anything else is a wrong parameter (undocumented)."""
-    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    try:
-        document = json.loads(
-            request.body.decode(), object_pairs_hook=_object_once, parse_constant=_no_constant
-        )
-    except (ValueError, RecursionError):
-        document = None
-    if media != "application/json" or not isinstance(document, dict):
-        raise RefusalError(ReturnCode.PARAMETER_WRONG)
-    return document
-
-
-def _object_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(pairs) > len(dict(pairs)):
-        raise ValueError("a repeated name")
-    return dict(pairs)
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _user(parameters: Parameters) -> str:
-    # The only id whose length has a code of its own.
-    return _identifier(parameters.get("FromUserId"), ReturnCode.USER_ID_TOO_LONG)
-
-
-def _identifier(value: object, too_long: ReturnCode = ReturnCode.PARAMETER_WRONG) -> str:
-    # The lists of allowed characters disagree from page to page: none is enforced.
-    if not isinstance(value, str) or not value:
-        raise RefusalError(ReturnCode.PARAMETER_WRONG)
-    if len(value.encode(errors="surrogatepass")) > ID_BYTES:
-        raise RefusalError(too_long)
-    return value
-
-
-def _conversation(parameters: Parameters) -> Conversation:
-    kind = parameters.get("ConvType")
-    if type(kind) is not int or kind not in _KINDS:
-        raise RefusalError(ReturnCode.PARAMETER_WRONG)
-    user, other = _user(parameters), _identifier(parameters.get("ConvId"))
-    try:
-        return Conversation(kind=_KINDS[kind], user=user, other=other)
-    except InvalidRequestError:
-        # Control characters and lone surrogates are in no list of allowed characters.
-        raise RefusalError(ReturnCode.PARAMETER_WRONG) from None

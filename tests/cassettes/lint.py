@@ -17,13 +17,15 @@ from vcr.errors import CannotOverwriteExistingCassetteException
 
 from convops import ConvopsError
 from tests.cassettes.replay import replay
-from tests.cassettes.scenario import CASSETTES, SECRETS, Scenario
+from tests.cassettes.scenario import CASSETTES, SECRETS, SERVERS, Scenario
 from tests.cassettes.scenarios import SCENARIOS
 
 FORMAT = 1
 """The version that vcrpy has written since 1.0."""
 
 HOSTS: Mapping[str, str] = {
+    # Everybody may run one: this is nobody's.
+    "matrix": r"matrix\.example",
     "zego": r"zim-api(-(bom|fra|hkg|lax|sgp|sha))?\.zego\.im",
     "tencent": (
         r"adminapi(ger|idn|ind|jpn|kr|sgp|usa)\.(im\.qcloud|my-imcloud)\.com"
@@ -44,6 +46,7 @@ REPLY_HEADERS = frozenset({"content-length", "content-type", "date", "server"})
 
 METADATA: Mapping[str, frozenset[str]] = {
     "simulator": frozenset({"answered_by", "recorded", "region", "simulator", "vcrpy"}),
+    "server": frozenset({"answered_by", "recorded", "region", "server", "vcrpy"}),
     "live": frozenset({"answered_by", "recorded", "region", "vcrpy"}),
 }
 
@@ -82,8 +85,8 @@ class Recorded:
         return self.document["metadata"]
 
     @property
-    def live(self) -> bool:
-        return self.metadata["answered_by"] == "live"
+    def simulated(self) -> bool:
+        return self.metadata["answered_by"] == "simulator"
 
     @property
     def requests(self) -> list[Mapping[str, Any]]:
@@ -177,7 +180,7 @@ def _day(text: str) -> date | None:
 
 def _provenance(recorded: Recorded) -> Iterator[str]:
     servers = [_header(reply, "server") for reply in recorded.replies]
-    if not recorded.live:
+    if recorded.simulated:
         claimed = recorded.metadata["simulator"]
         if not claimed.startswith(f"{SIMULATED}{recorded.scenario.provider}-"):
             yield f"it claims {claimed!r}, which is no simulator of its provider"
@@ -186,6 +189,12 @@ def _provenance(recorded: Recorded) -> Iterator[str]:
         return
     if any(SIMULATED in server for server in servers):
         yield "it claims to be live, and a simulator answered"
+    claimed = recorded.metadata.get("server")
+    if claimed is not None:
+        if not re.fullmatch(SERVERS.get(recorded.scenario.provider, "(?!)"), claimed):
+            yield f"it claims {claimed!r}, which is no server of its provider"
+        if any(server != claimed for server in servers):
+            yield f"it claims {claimed!r}, and a reply has another Server header"
     day = date.fromisoformat(recorded.metadata["recorded"])
     if not all(_answered_around(day, _header(reply, "date")) for reply in recorded.replies):
         yield "it claims to be live, and a reply has no Date header of that day"

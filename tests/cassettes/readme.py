@@ -16,7 +16,8 @@ def table(folder: Path) -> str:
     rows: Counter[tuple[str, str, str, str]] = Counter()
     for path in folder.glob("*/*.json"):
         metadata = json.loads(path.read_text("utf-8"))["metadata"]
-        who = "the vendor itself" if metadata["answered_by"] == "live" else f"`{metadata['simulator']}`"
+        named = metadata.get("simulator") or metadata.get("server")
+        who = f"`{named}`" if named else "the vendor itself"
         rows[path.parent.name, who, metadata["recorded"], f"vcrpy {metadata['vcrpy']}"] += 1
     return HEAD + "".join(f"| {' | '.join(row)} | {count} |\n" for row, count in sorted(rows.items()))
 

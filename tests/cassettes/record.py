@@ -1,6 +1,7 @@
-"""Record the cassettes: all from the simulators, or what succeeds from the vendor itself.
+"""Record the cassettes: all from the simulators, from servers started here, or what succeeds from the vendor.
 
 uv run python tests/cassettes/record.py
+uv run --group matrix python tests/cassettes/record.py --served
 uv run python tests/cassettes/record.py --account NAME --user ID --peer ID --group ID [--yes]
 """
 
@@ -25,6 +26,7 @@ from tests.cassettes.lint import REPLY_HEADERS
 from tests.cassettes.recorder import Cast, Recorder, RefusedError, provenance
 from tests.cassettes.scenario import CASSETTES, REGION, SECRETS, Scenario
 from tests.cassettes.scenarios import SCENARIOS
+from tests.cassettes.stage import Stages, served_stages
 
 USERS = ("alice",)
 PEERS = ("bob", "carol")
@@ -67,6 +69,8 @@ def record_all_simulated(folder: Path, say: Say, scenarios: Sequence[Scenario] =
     """Record from the simulators all but what the vendor itself answered; return how many failed."""
     failed = 0
     for scenario in scenarios:
+        if scenario.served:
+            continue
         path = scenario.path(folder)
         if path.exists() and json.loads(path.read_text("utf-8"))["metadata"]["answered_by"] == "live":
             say(f"{scenario}: kept, for the vendor itself answered it; remove the file to replace it")
@@ -76,6 +80,39 @@ def record_all_simulated(folder: Path, say: Say, scenarios: Sequence[Scenario] =
         path.unlink()
         say(f"{path.parent.name}/{path.stem}: removed, for it has no scenario")
     return failed
+
+
+# --- From a server of the vendor's own ----------------------------------------------------------------
+
+
+def record_served(scenario: Scenario, stages: Stages, folder: Path = CASSETTES) -> None:
+    """Record a scenario from a server that was started for it.
+
+    Raises:
+        RefusedError: it is not written.
+    """
+    stage = stages.open()
+    scenario.arrange(stage)
+    settings = scenario.settings()
+    recorder = Recorder(
+        origin=settings["base_url"],
+        metadata=provenance("server", "", server=stages.signature),
+        cast=Cast(stage.rooms, within=True),
+    )
+    with convops.connect(
+        scenario.provider, **{**settings, **stage.settings(settings)}, **scenario.options()
+    ) as client:
+        recorder.record(scenario, client, scenario.path(folder), stage.secrets)
+
+
+def record_all_served(folder: Path, say: Say) -> int:
+    """Record from servers started here what is recorded so; return how many failed."""
+    with served_stages() as stages:
+        return sum(
+            _attempt(scenario, lambda s: record_served(s, stages, folder), say)
+            for scenario in SCENARIOS
+            if scenario.served
+        )
 
 
 # --- From the vendor --------------------------------------------------------------------------------
@@ -161,6 +198,7 @@ def main(
     record: RecordLive = record_live,
 ) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--served", action="store_true", help="ask servers that are started for it")
     parser.add_argument("--account", metavar="NAME", help="ask the vendor itself, as [accounts.NAME]")
     parser.add_argument(
         "--config", metavar="FILE", help="the file with the account, else as for connect_account"
@@ -176,7 +214,9 @@ def main(
     arguments = parser.parse_args(words)
     tell = say or (lambda line: sys.stdout.write(line + "\n"))
     try:
-        if arguments.account is None:
+        if arguments.served:
+            failed = record_all_served(folder, tell)
+        elif arguments.account is None:
             failed = record_all_simulated(folder, tell)
         else:
             failed = record_all_live(arguments, folder, tell, record)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import json
 import tempfile
@@ -28,9 +29,15 @@ class RefusedError(Exception):
 
 @frozen
 class Cast:
-    """Who plays whom: real ids by those of the scenarios. Only the latter are recorded."""
+    """Who plays whom: real ids by those of the scenarios. Only the latter are recorded.
+
+    Attributes:
+        real: the real ids.
+        within: whether they are such that they can be replaced inside of sentences too.
+    """
 
     real: Mapping[str, str] = field(factory=dict)
+    within: bool = False
 
     def play(self, operation: Operation) -> Operation:
         """Return the operation with real ids."""
@@ -46,6 +53,10 @@ class Cast:
             return {name: self.conceal(item) for name, item in value.items()}
         if isinstance(value, list):
             return [self.conceal(item) for item in value]
+        if self.within and isinstance(value, str):
+            return functools.reduce(
+                lambda text, pair: text.replace(pair[1], pair[0]), self.real.items(), value
+            )
         return next((role for role, real in self.real.items() if real == value), value)
 
     def check(self, text: str) -> None:

@@ -27,7 +27,10 @@ AT = datetime(2025, 11, 3, 9, 30, tzinfo=UTC)
 ARRIVED = AT - timedelta(hours=1)
 """When the simulated messages arrived."""
 
-SECRETS = ("server_secret", "secret_key")
+SECRETS = ("server_secret", "secret_key", "access_token")
+
+SERVERS = {"matrix": r"Synapse/[0-9]+\.[0-9]+\.[0-9]+"}
+"""What the vendors' own servers call themselves that the recorder starts on this machine."""
 
 ALICE_BOB = Conversation.direct(user="alice", peer="bob")
 ALICE_CAROL = Conversation.direct(user="alice", peer="carol")
@@ -48,7 +51,7 @@ APPLIED = Expected(Effect.APPLIED)
 ALREADY = Expected(Effect.ALREADY)
 
 
-def refused(error: str, code: int | None = None) -> Expected:
+def refused(error: str, code: int | str | None = None) -> Expected:
     return Expected(Effect.NOT_APPLIED, error, code)
 
 
@@ -72,7 +75,7 @@ class Scenario:
         provider: that of the folder.
         operations: given to one `apply`.
         expected: one for each operation, written by hand.
-        arrange: brings the simulator to where the scenario starts.
+        arrange: brings the simulator, or the stage at a server of the vendor's own, to where it starts.
         before: operations that are performed first, off the record.
         account: settings that differ from those of the simulator's sample account.
         simulator: arguments of the simulator.
@@ -85,7 +88,7 @@ class Scenario:
     provider: str
     operations: tuple[Operation, ...]
     expected: tuple[Expected, ...]
-    arrange: Callable[[Simulator], None]
+    arrange: Callable[[Any], None]
     before: tuple[Operation, ...] = ()
     account: Mapping[str, Any] = field(factory=dict)
     simulator: Mapping[str, Any] = field(factory=dict)
@@ -101,6 +104,11 @@ class Scenario:
 
     def __str__(self) -> str:
         return f"{self.provider}/{self.name}"
+
+    @property
+    def served(self) -> bool:
+        """Whether it is recorded from the vendor's own server, started for it on this machine."""
+        return self.provider in SERVERS
 
     @property
     def destructive(self) -> bool:

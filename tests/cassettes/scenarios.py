@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from tests.cassettes import tencent_scenarios, zego_scenarios
+from tests.cassettes import (
+    matrix_scenarios,
+    tencent_scenarios,
+    zego_receipts_scenarios,
+    zego_scenarios,
+)
 from tests.cassettes.scenario import Scenario
 
 SCENARIOS: tuple[Scenario, ...] = tuple(
     sorted(
-        (*zego_scenarios.SCENARIOS, *tencent_scenarios.SCENARIOS), key=lambda scenario: scenario.destructive
+        (
+            *zego_scenarios.SCENARIOS,
+            *zego_receipts_scenarios.SCENARIOS,
+            *tencent_scenarios.SCENARIOS,
+            *matrix_scenarios.SCENARIOS,
+        ),
+        key=lambda scenario: scenario.destructive,
     )
 )
 

@@ -232,6 +232,46 @@ def test_what_really_is_live_may_say_so(good: Document, tmp_path: Path):
     assert problems(plant(tmp_path, good), GOOD) == []
 
 
+SERVED = by_name("matrix/mute-and-unmute-twice-group")
+
+OF_A_SERVER: dict[str, tuple[Change, str]] = {
+    "another version": (metadata(server="Synapse/1.0.0"), "another Server header"),
+    "no version": (metadata(server="Synapse"), "no server of its provider"),
+    "with the name of a simulator": (
+        metadata(simulator="convops-simulator/matrix-1"),
+        "the metadata of one answered by server",
+    ),
+    "a simulator's": (
+        header(reply_of, "server", "convops-simulator/matrix-1"),
+        "it claims to be live, and a simulator answered",
+    ),
+    "without a date": (lambda d: reply_of(d)["headers"].pop("date"), "no Date header of that day"),
+    "the address it had": (
+        lambda d: request_of(d).update(
+            uri=request_of(d)["uri"].replace("https://matrix.example", "http://127.0.0.1")
+        ),
+        "http://127.0.0.1 is not the vendor's",
+    ),
+    "a token": (header(request_of, "Authorization", "Bearer x"), "header authorization"),
+}
+
+
+@pytest.mark.parametrize("name", OF_A_SERVER)
+def test_a_fault_planted_in_what_a_server_answered_is_found(name: str, tmp_path: Path):
+    document = json.loads(SERVED.path().read_text("utf-8"))
+    change, problem = OF_A_SERVER[name]
+    change(document)
+
+    assert any(problem in found for found in problems(plant(tmp_path, document), SERVED))
+
+
+def test_a_vendor_of_no_server_here_has_none_that_answers(good: Document, tmp_path: Path):
+    del good["metadata"]["simulator"]
+    good["metadata"] |= {"answered_by": "server", "server": "nginx"}
+
+    assert "it claims 'nginx', which is no server of its provider" in problems(plant(tmp_path, good), GOOD)
+
+
 def test_the_form_before_version_1_is_found(good: Document, tmp_path: Path):
     assert problems(plant(tmp_path, good["interactions"]), GOOD) == ["it has an older form of vcrpy's"]
 

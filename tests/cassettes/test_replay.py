@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import attrs
 import pytest
@@ -19,6 +20,11 @@ pytestmark = pytest.mark.block_network
 RECORDED = by_name("zego/mute-and-unmute-direct")
 
 
+def timeless(answer: str) -> str:
+    """Return an answer without the moment in which it was given."""
+    return re.sub(r'"ReadTime": \d+', '"ReadTime": 0', answer)
+
+
 @pytest.mark.parametrize("flavour", FLAVOURS)
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
 def test_a_cassette_brings_the_expected_outcomes_and_is_used_in_full(scenario: Scenario, flavour: str):
@@ -29,7 +35,7 @@ def test_a_cassette_brings_the_expected_outcomes_and_is_used_in_full(scenario: S
     assert played.unused == []
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
+@pytest.mark.parametrize("scenario", [one for one in SCENARIOS if not one.served], ids=str)
 def test_what_a_simulator_once_answered_is_what_it_answers_today(scenario: Scenario):
     cassette = json.loads(scenario.path().read_text("utf-8"))
     if cassette["metadata"]["answered_by"] == "live":
@@ -45,10 +51,13 @@ def test_what_a_simulator_once_answered_is_what_it_answers_today(scenario: Scena
         client.apply(scenario.operations)
 
     recorded = [
-        (i["request"]["body"], i["response"]["status"]["code"], i["response"]["body"]["string"])
+        (i["request"]["body"], i["response"]["status"]["code"], timeless(i["response"]["body"]["string"]))
         for i in cassette["interactions"]
     ]
-    today = [(e.request.body.decode(), e.reply.status, e.reply.body.decode()) for e in simulator.exchanges]
+    today = [
+        (e.request.body.decode(), e.reply.status, timeless(e.reply.body.decode()))
+        for e in simulator.exchanges
+    ]
     assert recorded == today
     assert cassette["metadata"]["simulator"] == simulator.signature
 
@@ -100,11 +109,12 @@ def test_every_operation_is_recorded_wherever_a_vendor_supports_it():
         if expected.error is None
     }
 
-    for provider, more in (("zego", {}), ("tencent", {"allow_group_unread_reset": True})):
-        settings = {
-            **next(s for s in SCENARIOS if s.provider == provider).settings(region="singapore"),
-            **more,
-        }
+    for provider, more in (
+        ("matrix", {"delete_mode": "leave"}),
+        ("zego", {"region": "singapore"}),
+        ("tencent", {"region": "singapore", "allow_group_unread_reset": True}),
+    ):
+        settings = {**next(s for s in SCENARIOS if s.provider == provider).settings(), **more}
         with convops.connect(provider, **settings) as client:
             supported = {
                 (provider, operation, kind)

@@ -62,18 +62,21 @@ def steps(document, provider, operation):
     ]
 
 
-def test_both_vendors_run_the_same_script(document):
+def test_every_vendor_runs_the_same_script(document):
     asked = {
         name: [
             (step["operation"], step["conversation"])
             for step in document["steps"]
             if step["provider"] == name
         ]
-        for name in ("zego", "tencent")
+        for name in ("matrix", "zego", "tencent")
     }
 
-    assert [one["name"] for one in document["providers"]] == ["tencent", "zego"]
+    assert [one["name"] for one in document["providers"]] == ["matrix", "tencent", "zego"]
     assert asked["zego"] == asked["tencent"]
+    # Its ids are spelled otherwise.
+    assert [operation for operation, _ in asked["matrix"]] == [operation for operation, _ in asked["zego"]]
+    assert asked["matrix"][0][1]["user"] == "@alice:matrix.example"
     assert {operation for operation, _ in asked["zego"]} == {"clear_unread", "mark_read", "delete", "mute"}
 
 
@@ -133,7 +136,7 @@ def test_a_person_sees_every_part(told):
         "[1] UnsupportedOperationError: tencent mute: ",
         "1 x SilenceConvNotification",
         '"ErrorList": [{"ConvId": "board"',
-        "mute alice with bob at tencent: UnsupportedOperationError",
+        "delete @alice:matrix.example with @carol:matrix.example at matrix: UnsupportedOperationError",
         "What changes when the vendor does",
         "no (vendor)",
         "convops simulate zego",
@@ -157,7 +160,7 @@ def test_a_broken_plugin_is_reported_and_the_others_go_on(run, install):
     result = run("demo", "--json")
 
     assert result.exit_code == 0
-    assert [one["name"] for one in json.loads(result.stdout)["providers"]] == ["tencent", "zego"]
+    assert [one["name"] for one in json.loads(result.stdout)["providers"]] == ["matrix", "tencent", "zego"]
     assert result.stderr == (
         "convops: the plugin 'broken' of strange_broken 7.1 cannot be loaded: ImportError: no such thing\n"
     )
@@ -195,7 +198,14 @@ REFUSED = UnsupportedOperationError("no", support=LACKING)
 def step(operation, *, error=None, support=NATIVE, before=UNREAD, after=UNREAD):
     effect = Effect.APPLIED if error is None else error.effect
     outcome = Outcome(operation=operation, effect=effect, error=error)
-    return Step(outcome=outcome, support=support, before=before, after=after, act=0)
+    return Step(
+        conversation=operation.conversation,
+        outcome=outcome,
+        support=support,
+        before=before,
+        after=after,
+        act=0,
+    )
 
 
 @pytest.mark.parametrize(

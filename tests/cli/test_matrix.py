@@ -79,8 +79,36 @@ def test_a_setting_that_changes_a_cell_is_found(run):
 
     (option,) = document["options"]
     assert (option["provider"], option["setting"]) == ("tencent", "allow_group_unread_reset")
+    assert option["value"] is True
     (cell,) = option["cells"]
     assert (cell["operation"], cell["kind"], cell["fidelity"]) == ("clear_unread", "group", "native")
+
+
+def test_a_setting_that_takes_a_few_names_is_tried_with_each(run):
+    document = json.loads(run("matrix", "matrix", "--json").stdout)
+
+    found = {
+        (option["setting"], option["value"], cell["operation"], cell["kind"], cell["fidelity"])
+        for option in document["options"]
+        for cell in option["cells"]
+    }
+    assert found == {
+        ("delete_mode", mode, "delete", kind, "equivalent")
+        for mode in ("hide", "leave")
+        for kind in ("direct", "group")
+    }
+
+
+def test_a_number_that_changes_a_cell_is_found(run):
+    document = json.loads(run("matrix", "zego", "--json").stdout)
+
+    (option,) = document["options"]
+    assert (option["provider"], option["setting"], option["value"]) == ("zego", "read_receipts", 1)
+    assert [(cell["operation"], cell["kind"]) for cell in option["cells"]] == [
+        ("mark_read", "direct"),
+        ("mark_read", "group"),
+    ]
+    assert "ZEGO ZIM with read_receipts = 1: mark_read of a group" in run("matrix", "zego").stdout
 
 
 def test_the_table_has_a_row_for_every_cell(run):
@@ -88,7 +116,7 @@ def test_the_table_has_a_row_for_every_cell(run):
     rows = result.stdout.split("\n\n")[0].splitlines()[2:]
 
     assert (result.exit_code, result.stderr) == (0, "")
-    assert len(rows) == 3 * len(OPERATIONS) * len(ConversationKind)
+    assert len(rows) == 4 * len(OPERATIONS) * len(ConversationKind)
     assert "Tencent Cloud Chat with allow_group_unread_reset = true: clear_unread" in result.stdout
 
 
@@ -130,6 +158,17 @@ def test_a_provider_that_fails_is_left_out_and_said(run, install):
 
     assert (result.exit_code, result.stdout) == (0, "")
     assert result.stderr == "convops: the plugin of 'failing' cannot say what it supports: RuntimeError\n"
+
+
+def test_a_number_that_must_be_larger_than_one_changes_nothing(run, install):
+    picky = "@step.validator\n        def _large(self, _, value):\n            if value == 1:\n"
+    picky += "                from convops import ConfigError\n                raise ConfigError('no')"
+    more = "key: str = ''\n        step: int = __import__('attrs').field(default=0)\n        " + picky
+    install("picky", bare("picky", more=more))
+    document = json.loads(run("matrix", "picky", "--json").stdout)
+
+    assert (document["problems"], document["options"]) == ({}, [])
+    assert {cell["provider"] for cell in document["cells"]} == {"picky"}
 
 
 def test_a_title_cannot_break_the_table(run, install):

@@ -19,8 +19,10 @@ from convops._cli import main
 from convops._cli._group import COMMANDS, LazyGroup
 from convops._cli._group import convops as command
 from convops._cli._scene import BOB, NEWS
+from convops._cli._simulators import make_simulator
+from convops._registry import find_provider
 
-HEAVY = ("httpx", "rich", "cattrs", "asyncio", "uvicorn", "convops_zego", "convops_tencent")
+HEAVY = ("httpx", "rich", "cattrs", "asyncio", "uvicorn", "convops_matrix", "convops_zego", "convops_tencent")
 
 LOADED = """
 import json, sys
@@ -123,7 +125,7 @@ def test_the_demo_runs_as_a_process(process):
     done = process("demo", "--json")
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert len(json.loads(done.stdout)["steps"]) == 28
+    assert len(json.loads(done.stdout)["steps"]) == 42
     assert time.monotonic() - started < 20
 
 
@@ -241,17 +243,19 @@ def test_ctrl_c_is_no_traceback(run, install):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("provider", ["zego", "tencent"])
+@pytest.mark.parametrize("provider", ["matrix", "zego", "tencent"])
 def test_a_simulator_answers_until_it_is_stopped(start, provider, number):
     with start("simulate", provider, "--json") as running:
         started = json.loads(running.stdout.readline())
         with library.connect(provider, **started["settings"]) as chat:
-            assert chat.clear_unread(BOB).ok
+            conversation = make_simulator(find_provider(provider)).spelled(BOB)
+            assert chat.clear_unread(conversation).ok
         running.send_signal(number)
         assert running.wait(10) == 0
         assert running.stderr.read() == ""
     assert started["provider"] == provider
-    assert {"kind": "direct", "user": "alice", "peer": "bob", "unread": 3} in started["conversations"]
+    names = {"user": conversation.user, "peer": conversation.other}
+    assert {"kind": "direct", **names, "unread": 3} in started["conversations"]
 
 
 def test_the_first_line_of_a_simulator_is_its_url_and_its_examples_work(run, start, monkeypatch):

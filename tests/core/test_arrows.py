@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 ROWS = [
     ["support", "secret", "errors", "operations", "_locks", "_states"],
     ["provider", "_policy", "_hookspecs", "_signing", "_events"],
-    ["_guard", "_replies", "_steps", "_blame", "_calls", "_schedule", "_pipeline"],
+    ["_guard", "_replies", "_steps", "_blame", "_facts", "_calls", "_schedule", "_pipeline"],
     ["_transports"],
     ["_drivers"],
     ["_registry", "_accounts", "_memory"],

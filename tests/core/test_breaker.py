@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convops._policy import Breaker, Pacer
-from convops._steps import Wait
+from convops._policy import Breaker, Pacer, Retry
+from convops._steps import Exchange, Wait
 from convops.errors import (
     AuthenticationError,
     DeadlineExceededError,
@@ -22,7 +22,7 @@ from convops.errors import (
     TransportError,
 )
 from convops.operations import Mute
-from convops.provider import Quota
+from convops.provider import Failure, FailureKind, Quota
 from tests.core.scripted import FORBIDDEN, Scripted, World, answer, broken, dm
 
 BROKE = TransportError("broke")
@@ -142,7 +142,21 @@ def test_a_call_cancelled_while_it_is_closed_changes_nothing():
     breaker = Breaker()
     breaker.admit(0.0)
     breaker.abandon(0.0)
-    assert breaker.admit(0.0) == 0.0
+    assert [breaker.admit(0.0) for _ in range(2)] == [0.0, 0.0]
+
+
+def test_a_call_cancelled_after_the_try_succeeded_changes_nothing():
+    breaker = opened()
+    breaker.admit(1.0)
+    breaker.note(None, 1.0, 1.0)
+    breaker.abandon(1.0)
+    assert [breaker.admit(1.0) for _ in range(2)] == [0.0, 0.0]
+
+
+def test_it_refuses_until_the_very_moment_it_admits():
+    breaker = opened()
+    assert breaker.admit(0.0) == 1.0
+    assert [breaker.rest(then) > 0 for then in (0.0, 0.999, 1.0, 2.0)] == [True, True, False, False]
 
 
 def test_a_cancelled_call_that_was_let_in_before_it_opened_does_not_end_the_pause():
@@ -183,6 +197,49 @@ def test_a_verb_that_meets_the_breaker_between_its_attempts_tells_what_it_met():
     outcome = perform(world, pipeline)
     assert isinstance(outcome.error, TransportError)
     assert (outcome.effect, outcome.attempts) == (Effect.UNKNOWN, 1)
+
+
+def test_a_verb_does_not_wait_to_be_refused():
+    world = World(*[broken()] * 5)
+    pipeline = world.pipeline(Quick())
+    perform(world, pipeline)
+    world.waits.clear()
+    perform(world, pipeline)
+    assert sum(world.waits) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_a_verb_waits_for_a_retry_that_comes_after_the_pause():
+    world = World(*[broken()] * 4, answer(status=503, headers={"retry-after": "2"}), OK)
+    pipeline = world.pipeline(Quick())
+    perform(world, pipeline)
+    outcome = perform(world, pipeline)
+    assert (outcome.effect, outcome.attempts) == (Effect.APPLIED, 2)
+
+
+@pytest.mark.parametrize("end", [GeneratorExit, KeyboardInterrupt], ids=["closed", "interrupted"])
+def test_a_try_that_is_broken_off_leaves_the_next_verb_to_try(end):
+    world = World(*[broken()] * 5)
+    pipeline = world.pipeline(Quick())
+    perform(world, pipeline)
+    perform(world, pipeline)
+    world.clock += 2.0
+    trying = pipeline.perform([Mute(dm())], timeout=10.0)
+    while not isinstance(next(trying), Exchange):
+        pass
+    with pytest.raises(end):
+        trying.throw(end)
+    world.answers.append(OK)
+    assert perform(world, pipeline).effect is Effect.APPLIED
+
+
+def test_a_try_that_found_no_connection_free_leaves_the_next_verb_to_try():
+    world = World(*[broken()] * 5, Failure(FailureKind.BUSY, sent=False), OK)
+    pipeline = world.pipeline(Quick(), retry=Retry(attempts=1))
+    for _ in range(5):
+        perform(world, pipeline)
+    world.clock += 2.0
+    assert perform(world, pipeline).error is not None
+    assert perform(world, pipeline).effect is Effect.APPLIED
 
 
 def test_a_vendor_that_refuses_is_asked_again_and_again():

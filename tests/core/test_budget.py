@@ -69,7 +69,25 @@ def test_keys_that_lie_idle_are_forgotten():
     budget = RetryBudget()
     for number in range(10_000):
         budget.earn(number, 0.0)
-    assert len(budget._saved) < 10_000
+    assert len(budget._saved) == 4096
+
+
+def test_who_looked_at_the_clock_before_another_loses_nothing_by_it():
+    budget = RetryBudget()
+    for _ in range(2):
+        budget.spend(KEY, 100.0)
+    assert budget.spend(KEY, 99.0) == 0.0
+
+
+def test_a_key_in_use_is_not_forgotten_however_many_there_are():
+    budget = RetryBudget()
+    for _ in range(3):
+        budget.spend(KEY, 0.0)
+    for number in range(8000):
+        budget.earn(number, 0.0)
+        if number % 4000 == 0:
+            budget.earn(KEY, 0.0)
+    assert budget.spend(KEY, 0.0) > 0
 
 
 deeds = st.lists(st.one_of(st.just("call"), st.just("retry"), st.floats(0, 60)), max_size=200)
@@ -104,6 +122,15 @@ def test_a_single_verb_raises_what_it_met_when_no_retry_is_left():
     assert [first.attempts, second.attempts] == [4, 1]
     assert isinstance(second.error, RateLimitedError)
     assert second.effect is Effect.NOT_APPLIED
+
+
+def test_calls_earn_a_retry_between_them_and_retries_earn_none():
+    refused = answer(THROTTLED)
+    world = World(*[refused] * 4, *[OK] * 8, refused, *[OK] * 10, refused, OK, random=0.0)
+    pipeline = world.pipeline(Quick(), budget=RetryBudget())
+    outage(world, pipeline, 1)
+    assert outage(world, pipeline, 9)[-1].attempts == 1
+    assert outage(world, pipeline, 11)[-1].attempts == 2
 
 
 def test_a_patient_call_waits_for_a_retry():

@@ -125,6 +125,18 @@ def test_a_code_that_is_no_error_is_no_success_where_an_error_is_asked_for():
     assert type(error_for(TABLE, 3)) is ProviderError
 
 
+def test_a_code_may_go_by_action_and_status_and_a_row_for_any_action_comes_last():
+    table = {
+        ("leave", 403, "M_X"): Code(NotFoundError, "never there", "https://vendor.example"),
+        ("*", 403, "M_X"): Code(RateLimitedError, "not now", "https://vendor.example"),
+    }
+
+    errors = [error_for(table, (*key, "M_X")) for key in (("leave", 403), ("mute", 403), ("leave", 404))]
+
+    assert [type(error) for error in errors] == [NotFoundError, RateLimitedError, ProviderError]
+    assert [error.code for error in errors] == ["M_X"] * 3
+
+
 # --- Checking ids -------------------------------------------------------------------------------------
 
 

@@ -365,6 +365,19 @@ def test_a_plan_shows_every_call_of_a_flow_that_asks_nothing(scripted):
     assert planned.depends is False
 
 
+def test_a_plan_takes_it_that_every_call_goes_well(scripted):
+    class Careful(Unpaced):
+        def flow(self, account, operations):
+            reply = yield Call(action="First")
+            if reply.is_success:
+                yield Call(action="Second")
+            return [APPLIED] * len(operations)
+
+    chat, _ = scripted(provider=Careful())
+    (planned,) = chat.plan([Mute(DM)])
+    assert [call.action for call in planned.calls] == ["First", "Second"]
+
+
 def test_a_plan_of_a_flow_that_never_ends_does(scripted):
     class Endless(Unpaced):
         def flow(self, account, operations):

@@ -53,13 +53,6 @@ def perform(world, pipeline, *operations, timeout=10.0):
     return world.drive(pipeline.perform(accepted, timeout=timeout, stamped=range(len(accepted))))
 
 
-def test_until_now_is_said_again_when_the_answer_proves_the_clock_slow():
-    world = SlowWorld(answer(), answer())
-    (outcome,) = perform(world, world.pipeline(Pinned()), ClearUnread(dm()))
-    assert world.moments == pytest.approx([-SLOW, 0.0], abs=1)
-    assert (outcome.effect, outcome.attempts) == (Effect.APPLIED, 2)
-
-
 def test_what_was_accepted_before_the_clock_proved_slow_is_said_by_the_right_one():
     world = SlowWorld(*[answer()] * 3)
     pipeline = world.pipeline(Pinned())
@@ -69,29 +62,10 @@ def test_what_was_accepted_before_the_clock_proved_slow_is_said_by_the_right_one
     assert world.moments == pytest.approx([-SLOW, 0.0, 0.0], abs=1)
 
 
-def test_a_moment_of_the_callers_own_is_not_corrected():
-    world = SlowWorld(answer(), answer())
-    pipeline = world.pipeline(Pinned())
-    decided = pipeline.accept(ClearUnread(dm()))
-    for _ in range(2):
-        world.drive(pipeline.perform([decided], timeout=10.0))
-    assert world.moments == pytest.approx([-SLOW, -SLOW], abs=1)
-
-
 def test_what_took_effect_before_it_was_said_again_is_in_doubt_when_that_fails():
     world = SlowWorld(answer(), *[broken(sent=False)] * 4)
     (outcome,) = perform(world, world.pipeline(Pinned()), ClearUnread(dm()))
     assert outcome.effect is Effect.UNKNOWN
-
-
-def test_it_is_said_again_once_however_the_clock_goes_on():
-    class Drifting(SlowWorld):
-        def wall(self):
-            return super().wall() - 50 * len(self.attempts)
-
-    world = Drifting(*[answer()] * 5)
-    perform(world, world.pipeline(Pinned()), ClearUnread(dm()))
-    assert len(world.attempts) == 2
 
 
 @pytest.mark.parametrize("latency", [0.0, 4.0, 20.0])

@@ -17,6 +17,7 @@ HEAVY = [
     "convops._transports.httpx_adapter",
     "convops._transports.inprocess",
     "convops.testing",
+    "convops_matrix",
     "convops_tencent",
     "convops_zego",
     "httpcore",
@@ -67,7 +68,15 @@ def test_a_blocking_client_of_memory_needs_neither_asyncio_nor_an_http_library()
         "with convops.connect('memory') as chat:\n"
         "    chat.mute(convops.Conversation.direct(user='alice', peer='bob'))"
     )
-    assert {"asyncio", "_asyncio", "httpx", "httpcore", "convops_zego", "convops_tencent"}.isdisjoint(found)
+    assert {
+        "asyncio",
+        "_asyncio",
+        "httpx",
+        "httpcore",
+        "convops_matrix",
+        "convops_zego",
+        "convops_tencent",
+    }.isdisjoint(found)
     assert "convops._memory" in found
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from convops import ConfigError, Conversation, Event, connect, connect_async
 from convops._events import Reporter
+from convops._policy import RetryBudget
 from convops.errors import Effect, PermissionDeniedError, ProviderError
 from convops.operations import Mute, Outcome
 from convops.provider import Call, HttpReply
@@ -60,6 +61,18 @@ def test_every_attempt_is_told_with_what_it_met_and_how_long_the_next_one_waits(
         ("attempt", 4, 200, None, None, None),
         ("outcome", 4, None, None, None, None),
     ]
+
+
+def test_the_wait_that_is_told_is_that_for_a_retry_to_be_earned_too():
+    events, world = [], World(*[answer(BUSY)] * 5, answer())
+    pipeline = world.pipeline(observer=events.append, budget=RetryBudget())
+    for _ in range(2):
+        world.waits.clear()
+        world.perform(pipeline, Mute(dm()), patient=True)
+    refused = events[5]
+    assert (refused.kind, refused.attempts) == ("attempt", 1)
+    assert refused.wait == pytest.approx(sum(world.waits), abs=0.2)
+    assert refused.wait > 5.0
 
 
 def test_the_last_attempt_of_a_call_that_was_given_up_waits_for_none():

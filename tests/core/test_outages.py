@@ -7,7 +7,13 @@ import traceback
 import pytest
 
 from convops import _connect
-from convops.errors import ConfigError, DeadlineExceededError, Effect
+from convops.errors import (
+    ConfigError,
+    DeadlineExceededError,
+    Effect,
+    ProviderUnavailableError,
+    TransportError,
+)
 from convops.operations import Mute
 from convops.provider import Failure, FailureKind
 from tests.core.scripted import World, answer, broken, dm
@@ -32,6 +38,28 @@ def test_apply_does_not_wait_for_ever():
     outcomes = [world.perform(pipeline, Mute(dm()), patient=True)[0] for _ in range(3)]
     assert all(outcome.error is not None for outcome in outcomes)
     assert world.clock - began < 3 * 4 * 100
+
+
+class Occupied(World):
+    """A world where somebody else tries the host all the time, and fails."""
+
+    def wait(self, step):
+        super().wait(step)
+        (host,) = self.caller.hosts
+        host.breaker.note(TransportError("broke"), self.clock, 1.0)
+
+
+def test_apply_waits_a_minute_for_a_host_and_looks_every_second():
+    world = Occupied()
+    pipeline = world.pipeline()
+    world.caller = pipeline._caller
+    for _ in range(5):
+        pipeline._caller.hosts[0].breaker.note(TransportError("broke"), world.clock, 1.0)
+    (outcome,) = world.perform(pipeline, Mute(dm()), patient=True)
+    assert isinstance(outcome.error, ProviderUnavailableError)
+    assert (outcome.attempts, outcome.effect) == (0, Effect.NOT_APPLIED)
+    assert 60.0 < world.clock - 1000.0 <= 61.0
+    assert max(world.waits) == 1.0
 
 
 def test_a_queue_of_our_own_says_nothing_of_the_host():

@@ -232,6 +232,13 @@ def test_a_slot_of_a_pause_is_worth_nothing():
     assert not pacer.is_held(Slot("never used", 0.0))
 
 
+def test_a_slot_that_was_given_back_is_good_until_its_very_moment():
+    pacer = Pacer()
+    slots = [pacer.reserve(quota(), 0.0) for _ in range(3)]
+    pacer.give_back(slots[1])
+    assert pacer.reserve(quota(), slots[1].at) == slots[1]
+
+
 def test_a_slot_of_a_key_that_was_forgotten_can_be_given_back():
     pacer = Pacer()
     pacer.give_back(Slot("never used", 5.0))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from inspect import GEN_CLOSED, Parameter, getgeneratorstate, signature
 
 import pytest
 
+from convops._calls import Caller
+from convops._pipeline import Pipeline
 from convops._policy import Pacer, Retry
-from convops._steps import Exchange, Wait
+from convops._steps import Environment, Exchange, Wait
 from convops.errors import (
     AuthenticationError,
     DeadlineExceededError,
@@ -16,6 +19,7 @@ from convops.errors import (
     LimitExceededError,
     MalformedReplyError,
     NotFoundError,
+    OperationError,
     PermissionDeniedError,
     ProviderError,
     ProviderUnavailableError,
@@ -33,7 +37,9 @@ from convops.provider import (
     HttpReply,
     Quota,
     Signer,
+    SigningError,
     Ticket,
+    Verdict,
 )
 from convops.secret import Secret
 from convops.support import Caveat, Fidelity, Support
@@ -45,6 +51,7 @@ from tests.core.scripted import (
     GONE,
     INVALID,
     NO_USER,
+    STALE,
     THROTTLED,
     UNMAPPED,
     USABLE,
@@ -64,6 +71,11 @@ def one(world, operation=None, *, provider=None, timeout=10.0, patient=False, **
     pipeline = world.pipeline(provider, **settings)
     (outcome,) = world.perform(pipeline, operation or Mute(dm()), timeout=timeout, patient=patient)
     return outcome
+
+
+@pytest.mark.parametrize("kind", [Pipeline, Caller, Environment, Retry])
+def test_what_could_be_swapped_is_given_by_name(kind):
+    assert {parameter.kind for parameter in signature(kind).parameters.values()} == {Parameter.KEYWORD_ONLY}
 
 
 # --- What is accepted ---------------------------------------------------------------------------------
@@ -92,7 +104,7 @@ def test_a_moment_within_the_tolerance_of_clocks_is_taken(seconds):
 @pytest.mark.parametrize("name", ["up_to", "at"])
 def test_a_moment_further_in_the_future_is_refused(name, seconds):
     operation = MarkRead(dm(), **{name: NOW + timedelta(seconds=seconds)})
-    with pytest.raises(InvalidRequestError, match=f"{name} lies in the future") as caught:
+    with pytest.raises(InvalidRequestError, match=f": {name} lies in the future") as caught:
         World().pipeline().accept(operation)
     assert (caught.value.provider, caught.value.operation) == ("scripted", "mark_read")
     assert caught.value.effect is Effect.NOT_APPLIED
@@ -133,6 +145,20 @@ def test_what_is_unsupported_is_refused_with_its_cell():
     assert "there is no such call" in str(caught.value)
     assert (caught.value.provider, caught.value.operation) == ("scripted", "mute")
     assert (caught.value.attempts, caught.value.effect) == (0, Effect.NOT_APPLIED)
+
+
+@pytest.mark.parametrize(
+    ("caveats", "reason"), [((), "nothing more is known"), (("one", "two"), "one; two")], ids=["none", "two"]
+)
+def test_a_refusal_gives_every_reason_there_is(caveats, reason):
+    class Reasoned(Scripted):
+        def support(self, account, operation, kind):
+            found = tuple(Caveat("scripted.x", text, "https://vendor.example") for text in caveats)
+            return Support(fidelity=Fidelity.UNSUPPORTED, lacked_by="plugin", caveats=found)
+
+    with pytest.raises(UnsupportedOperationError) as caught:
+        World().pipeline(Reasoned()).accept(Mute(dm()))
+    assert str(caught.value) == f"scripted mute: the plugin cannot mute a direct conversation: {reason}"
 
 
 class Unpinned(Scripted):
@@ -451,6 +477,51 @@ def test_a_flow_that_refuses_after_a_call_that_took_effect_leaves_the_effect_unk
     assert one(World(OK), provider=RefusingLate()).effect is Effect.UNKNOWN
 
 
+class TellingLate(Scripted):
+    """A flow that makes two calls, and tells for itself what the second came to."""
+
+    def flow(self, account, operations):
+        yield Call(action="First")
+        try:
+            yield Call(action="Second")
+        except PermissionDeniedError as error:
+            return [Verdict.failed(error)]
+        return [APPLIED]
+
+
+def test_a_flow_that_tells_of_a_refusal_after_a_call_that_took_effect_leaves_the_effect_unknown():
+    outcome = one(World(OK, answer(FORBIDDEN)), provider=TellingLate())
+    assert isinstance(outcome.error, PermissionDeniedError)
+    assert outcome.effect is Effect.UNKNOWN
+
+
+def test_a_flow_that_finds_nothing_before_it_asks_has_removed_nothing():
+    class Missing(Scripted):
+        def flow(self, account, operations):
+            raise NotFoundError("no such conversation", what="conversation")
+            yield
+
+    outcome = one(World(), Delete(dm()), provider=Missing())
+    assert isinstance(outcome.error, NotFoundError)
+    assert outcome.effect is Effect.NOT_APPLIED
+
+
+def test_a_flow_is_told_how_often_its_call_was_tried():
+    tries = []
+
+    class Counting(Scripted):
+        def flow(self, account, operations):
+            try:
+                yield Call(action="Do")
+            except OperationError as error:
+                tries.append(error.attempts)
+                raise
+
+    one(World(answer(BUSY), answer(FORBIDDEN)), provider=Counting())
+    one(World(answer(BUSY)), provider=Counting(), pace=1.0, timeout=0.5)
+    assert tries == [2, 1]
+
+
 def test_an_id_that_a_path_would_lose_is_refused_before_sending():
     class InPath(Scripted):
         def flow(self, account, operations):
@@ -555,6 +626,14 @@ def test_a_wait_that_would_outlast_the_deadline_is_not_begun():
     assert (outcome.attempts, world.waits) == (1, [])
 
 
+@pytest.mark.parametrize("reply", [answer(BUSY), answer(failed={"bob": BUSY})], ids=["call", "item"])
+def test_a_wait_that_would_end_with_the_deadline_is_not_begun(reply):
+    world = World(reply, random=0.5)
+    outcome = one(world, timeout=0.05)
+    assert isinstance(outcome.error, ProviderUnavailableError)
+    assert (outcome.attempts, world.waits) == (1, [])
+
+
 def test_a_verb_whose_time_is_over_tells_so_when_its_second_call_finds_no_slot():
     world = World(OK, latency=6.0)
     outcome = one(world, provider=TwoCalls(first_writes=False), timeout=5.0)
@@ -589,6 +668,12 @@ def test_a_retry_after_is_obeyed(reply):
     assert world.exchanged_at == pytest.approx([1000.0, 1003.0])
 
 
+def test_a_signature_called_expired_is_not_made_again_past_the_last_attempt():
+    outcome = one(World(answer(STALE)), retry=Retry(attempts=1))
+    assert isinstance(outcome.error, AuthenticationError)
+    assert outcome.attempts == 1
+
+
 def test_a_retry_after_beyond_patience_is_handed_to_the_caller():
     world = World(answer(status=429, headers={"retry-after": "3600"}))
     outcome = one(world, timeout=1e5)
@@ -605,6 +690,22 @@ def test_a_throttled_call_holds_up_everyone_on_its_quota():
     assert steps.send(answer(status=429, headers={"retry-after": "3"})) == Wait(3.0)
     assert pacer.reserve(Quota(key=("scripted", "Do"), rate=10.0), 1000.0).at >= 1003.0
     assert pacer.reserve(Quota(key=("scripted", "Other"), rate=10.0), 1000.0).at == 1000.0
+
+
+@pytest.mark.parametrize(("asked", "held"), [("3", 3.0), ("3600", 30.0)])
+def test_a_throttled_call_that_is_given_up_holds_up_its_quota_for_as_long_as_was_asked(asked, held):
+    world, pacer = World(answer(status=429, headers={"retry-after": asked}), random=0.5), Pacer()
+    one(world, pacer=pacer, retry=Retry(attempts=1))
+    # And for half of what is drawn after a rate limit, so that nobody comes back with everybody.
+    assert pacer.reserve(Quota(key=("scripted", "Do"), rate=10.0), 1000.0).at == 1000.25 + held
+
+
+def test_a_throttled_call_holds_up_its_quota_until_it_is_repeated():
+    world, pacer = World(random=0.9), Pacer()
+    steps = world.pipeline(pacer=pacer).perform([Mute(dm())], timeout=10.0)
+    next(steps)
+    assert steps.send(answer(THROTTLED)) == Wait(0.45)
+    assert pacer.reserve(Quota(key=("scripted", "Do"), rate=10.0), 1000.0).at == 1000.45
 
 
 def test_who_waits_for_a_slot_when_a_pause_is_asked_for_waits_for_its_end():
@@ -648,6 +749,53 @@ def test_a_flow_is_closed_when_its_batch_is_broken_off():
     next(steps)
     steps.close()
     assert closed == [True]
+
+
+class Holding(Scripted):
+    """A plugin that keeps hold of its flows, none of which ends by itself."""
+
+    def __init__(self):
+        self.flows = []
+
+    def flow(self, account, operations):
+        self.flows.append(self.endless())
+        return self.flows[-1]
+
+    def endless(self):
+        while True:
+            yield Call(action="Do")
+
+
+def test_a_flow_that_its_plugin_still_holds_is_closed_all_the_same():
+    provider = Holding()
+    pipeline = World().pipeline(provider)
+    pipeline.foresee([Mute(dm())])
+    steps = pipeline.perform([Mute(dm())], timeout=10.0)
+    next(steps)
+    steps.close()
+    assert [getgeneratorstate(flow) for flow in provider.flows] == [GEN_CLOSED] * 2
+
+
+def test_an_attempt_that_was_asked_for_two_signatures_may_have_been_sent():
+    class Repeating(World):
+        def exchange(self, step):
+            step.attempt.sign()
+            return super().exchange(step)
+
+    outcome = one(Repeating(*[broken(sent=False)] * 4))
+    assert isinstance(outcome.error, TransportError)
+    assert outcome.effect is Effect.UNKNOWN
+
+
+def test_an_attempt_that_was_asked_for_two_signatures_and_answered_is_answered():
+    class Repeating(World):
+        def exchange(self, step):
+            reply = super().exchange(step)
+            with pytest.raises(SigningError):
+                step.attempt.sign()
+            return reply
+
+    assert one(Repeating(OK)).effect is Effect.APPLIED
 
 
 # --- Batches ------------------------------------------------------------------------------------------
@@ -751,6 +899,19 @@ def test_an_item_that_was_refused_is_not_in_doubt_because_another_is_repeated():
     world = World(answer(failed={"a": BUSY}), broken(), answer(failed={"a": FORBIDDEN}))
     a, b = world.perform(world.pipeline(), *mutes("a", "b"))
     assert (a.effect, b.effect) == (Effect.UNKNOWN, Effect.APPLIED)
+
+
+def test_an_item_that_was_busy_and_then_refused_is_not_in_doubt():
+    world = World(answer(failed={"a": BUSY}), answer(failed={"a": FORBIDDEN}))
+    a, b = world.perform(world.pipeline(), *mutes("a", "b"))
+    assert (a.effect, b.effect) == (Effect.NOT_APPLIED, Effect.APPLIED)
+
+
+def test_a_batch_whose_repeat_finds_no_slot_counts_the_attempts_it_made():
+    world = World(answer(failed={"a": BUSY}), random=0.1)
+    a, _ = world.perform(world.pipeline(), *mutes("a", "b"), timeout=0.09)
+    assert isinstance(a.error, DeadlineExceededError)
+    assert a.attempts == len(world.attempts) == 1
 
 
 def test_a_repeated_batch_of_deletes_settles_each_that_finds_nothing():

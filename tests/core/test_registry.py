@@ -55,7 +55,8 @@ def refused(name):
 
 
 def test_our_own_plugins_come_through_the_same_door():
-    assert {name: find_provider(name).name for name in ("memory", "tencent", "zego")} == {
+    assert {name: find_provider(name).name for name in ("matrix", "memory", "tencent", "zego")} == {
+        "matrix": "matrix",
         "memory": "memory",
         "tencent": "tencent",
         "zego": "zego",
@@ -87,7 +88,7 @@ def test_a_name_nobody_has_is_told_beside_the_nearest_and_all_others(install):
     install("mine", PLUGIN.format(name="mine"))
     message = refused("mien")
     assert "did you mean 'mine'?" in message
-    assert "memory, mine, tencent, zego" in message
+    assert "matrix, memory, mine, tencent, zego" in message
 
 
 BROKEN = {
@@ -185,10 +186,10 @@ def test_a_broken_plugin_is_reported_with_its_package_on_one_line(install, sourc
 def test_a_broken_plugin_does_not_stop_the_rest(install, source):
     install("broken", source)
     found = {entry.name: entry for entry in installed()}
-    assert list(found) == ["broken", "memory", "tencent", "zego"]
+    assert list(found) == ["broken", "matrix", "memory", "tencent", "zego"]
     assert found["broken"].provider is None
     assert "convops-broken" in found["broken"].problem
-    assert [found[name].problem for name in ("memory", "tencent", "zego")] == [None] * 3
+    assert [found[name].problem for name in ("matrix", "memory", "tencent", "zego")] == [None] * 4
     assert find_provider("zego").name == "zego"
 
 
@@ -214,6 +215,7 @@ def test_what_is_installed_names_its_package(install):
     install("mine", PLUGIN.format(name="mine"))
     packages = {entry.name: entry.package.rpartition(" ")[0] for entry in installed()}
     assert packages == {
+        "matrix": "convops",
         "memory": "convops",
         "mine": "convops-mine",
         "tencent": "convops",

@@ -31,6 +31,7 @@ STATUSES = {
     302: (MalformedReplyError, False, Effect.UNKNOWN),
     304: (MalformedReplyError, False, Effect.UNKNOWN),
     307: (MalformedReplyError, False, Effect.UNKNOWN),
+    399: (MalformedReplyError, False, Effect.UNKNOWN),
     400: (InvalidRequestError, False, Effect.NOT_APPLIED),
     401: (AuthenticationError, False, Effect.NOT_APPLIED),
     403: (PermissionDeniedError, False, Effect.NOT_APPLIED),
@@ -42,6 +43,7 @@ STATUSES = {
     418: (ProviderError, False, Effect.UNKNOWN),
     425: (ProviderUnavailableError, True, Effect.UNKNOWN),
     429: (RateLimitedError, True, Effect.NOT_APPLIED),
+    499: (ProviderError, False, Effect.UNKNOWN),
     500: (ProviderUnavailableError, True, Effect.UNKNOWN),
     502: (ProviderUnavailableError, True, Effect.UNKNOWN),
     503: (ProviderUnavailableError, True, Effect.UNKNOWN),
@@ -111,6 +113,7 @@ def test_no_retry_after_says_nothing():
 
 @given(text=st.text() | st.text(st.sampled_from("0123456789+-:, .eEinfaNJMTGW")))
 @example("Mon, 01 Jan 0000 00:00:00 GMT")
+@example("0\x1f")
 @example("1 Jan 1 0:0:0 +2400")
 def test_whatever_retry_after_holds_comes_to_seconds_or_nothing(text):
     seconds = parse_retry_after(text, now=NEW_YEAR)

@@ -64,6 +64,10 @@ def test_a_retry_after_beyond_patience_ends_the_tries(retry_after):
     assert Retry().wait(ProviderUnavailableError("busy", retry_after=retry_after), 1, 0.5) is None
 
 
+def test_the_longest_demand_that_is_obeyed_is_half_a_minute():
+    assert Retry().wait(RateLimitedError("slow down", retry_after=30.0), 1, 0.0) == 30.0
+
+
 @pytest.mark.parametrize("attempts", [1, 2, 4, 10])
 def test_there_are_no_more_tries_than_attempts(attempts):
     retry = Retry(attempts=attempts)

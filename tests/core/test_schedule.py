@@ -159,3 +159,22 @@ def test_what_waited_longest_goes_first():
     # Place 3 becomes ready only when place 0 is finished; place 2 was ready from the start.
     planned = schedule([Mute(A), Mute(B), ClearUnread(C), Mute(A)], batch_max=1)
     assert in_turn(planned) == [(0,), (1,), (2,), (3,)]
+
+
+def test_what_a_full_batch_left_behind_keeps_its_turn():
+    planned = schedule([Mute(A), Mute(B), Delete(C), Mute(D)], batch_max=1)
+    assert in_turn(planned) == [(0,), (1,), (2,), (3,)]
+
+
+def test_a_turn_is_taken_when_an_operation_becomes_ready_and_not_when_it_was_given():
+    # Place 1 waits for place 0, and comes behind all that was ready meanwhile.
+    planned = schedule([ClearUnread(A), Mute(A), Mute(B), Delete(C), Delete(D)], batch_max=1)
+    assert in_turn(planned) == [(0,), (2,), (3,), (4,), (1,)]
+
+
+def test_a_batch_is_as_large_as_its_first_operation_allows():
+    def two_for_a(operation):
+        return 2 if operation.conversation == A else 1
+
+    planned = Schedule([Mute(A), Mute(B), Mute(C)], batch_key=shared_key, batch_max=two_for_a)
+    assert in_turn(planned) == [(0, 1), (2,)]

@@ -61,7 +61,7 @@ def test_an_unknown_setting_names_the_nearest_and_the_known():
     message = refused("zego", **ZEGO, regoin="hongkong")
     assert "zego has no setting 'regoin'" in message
     assert "did you mean 'region'?" in message
-    assert "app_id, base_url, region, server_secret" in message
+    assert "app_id, base_url, read_receipts, region, server_secret" in message
 
 
 def test_a_setting_like_no_other_names_the_known_only():
@@ -118,6 +118,19 @@ def test_an_empty_secret_is_refused(provider, name):
     base = {"zego": ZEGO, "tencent": TENCENT}[provider]
     assert refused(provider, **{**base, name: ""}) == f"{name} is empty"
     assert refused(provider, **{**base, name: Secret("")}) == f"{name} is empty"
+
+
+@pytest.mark.parametrize("token", ["from-a-file\n", "two words", "caf\u00e9", "\x00"])
+def test_a_token_that_no_header_can_carry_is_refused_and_not_repeated(token):
+    message = refused("matrix", base_url="https://matrix.example", access_token=token)
+    assert message == "access_token holds white space or a character that no header has"
+
+
+def test_an_unknown_mode_names_the_nearest_and_the_known():
+    given = {"base_url": "https://matrix.example", "access_token": "t", "delete_mode": "leaf"}
+    assert refused("matrix", **given) == (
+        "delete_mode 'leaf' is unknown; did you mean 'leave'? known: hide, leave"
+    )
 
 
 def test_an_unknown_region_names_the_nearest_and_the_known():

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
-from convops._signing import Signing
+from convops._signing import Signing, parse_http_date
 from convops.provider import Call, Credentials, Signer, SigningError, Ticket
 from convops.secret import Secret
 from tests.core.scripted import SENTINEL, frames, shown
@@ -218,7 +219,14 @@ NEW_YEAR = 1_767_225_600.0
 @pytest.mark.parametrize(
     ("ahead", "signed"),
     # A date is cut to its second: half of one is the best guess. A little is no difference at all.
-    [(-3600.0, NEW_YEAR + 0.5), (3600.0, NEW_YEAR + 0.5), (0.0, NEW_YEAR), (2.5, NEW_YEAR + 2.5)],
+    [
+        (-3600.0, NEW_YEAR + 0.5),
+        (3600.0, NEW_YEAR + 0.5),
+        (0.0, NEW_YEAR),
+        (2.5, NEW_YEAR + 2.5),
+        (3.5, NEW_YEAR + 3.5),
+        (3.75, NEW_YEAR + 0.5),
+    ],
 )
 def test_the_clock_is_corrected_by_the_vendors_date(ahead, signed):
     signer, clock = Plain(), Clock(NEW_YEAR + ahead)
@@ -240,6 +248,34 @@ def test_a_date_that_says_nothing_leaves_the_clock_as_it_is(date):
     seat.learn(date, 0.0)
     seat.credentials(CALL)
     assert signer.seen[0][1] == 1000.0
+
+
+def test_a_date_that_was_heard_before_says_nothing_new():
+    clock = Clock(NEW_YEAR - 3600.0)
+    seat = signing(Plain(), clock)
+    for _ in range(2):
+        seat.learn("Thu, 01 Jan 2026 00:00:00 GMT", 0.0)
+        clock.now += 0.75
+    assert seat.offset == 3600.5
+
+
+def test_a_date_without_a_zone_is_that_of_greenwich_wherever_this_machine_stands(monkeypatch):
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert parse_http_date("Thu, 01 Jan 2026 00:00:00 -0000") == NEW_YEAR
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_an_attempt_knows_that_it_was_asked_for_two_signatures():
+    attempt = signing(Plain()).attempt(CALL, BASE)
+    attempt.sign()
+    assert not attempt.repeated
+    with pytest.raises(SigningError):
+        attempt.sign()
+    assert attempt.repeated
 
 
 def test_a_ticket_is_issued_and_renewed_by_the_vendors_clock():

@@ -320,7 +320,7 @@ def _partial(stage: Stage) -> Result:
             stage.healthy(peer, request)
 
     stage.begin(handle)
-    outcomes = stage.apply([_operation(stage, stage.sibling), _operation(stage, stage.subject)])
+    outcomes = stage.apply([operation_of(stage, stage.sibling), operation_of(stage, stage.subject)])
     assert outcomes[0].ok
     assert stage.holds(stage.sibling)
     # What is left is what the call of the refused one sent.
@@ -328,7 +328,8 @@ def _partial(stage: Stage) -> Result:
     return Result(outcomes[1], outcomes[1].error)
 
 
-def _operation(stage: Stage, conversation: Any) -> Operation:
+def operation_of(stage: Stage, conversation: Any) -> Operation:
+    """Return the operation under test, on a conversation."""
     (kind,) = (kind for kind in OPERATIONS if kind.name == stage.operation)
     return kind(conversation)
 

@@ -7,7 +7,9 @@ import os
 import pickle
 import resource
 import signal
+import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +19,7 @@ from convops.errors import ClosedError, Effect
 from tests.faults.on_the_wire import Play, Ways, each, only
 from tests.faults.stage import SHORT, Result, Stage, result_of
 from tests.faults.table import StoppedByApp
-from tests.transports.rawserver import PATIENCE, Peer, Received
+from tests.transports.rawserver import PATIENCE, Peer, RawServer, Received
 
 MANY = 64
 
@@ -88,8 +90,9 @@ def _fork(stage: Stage) -> Result:
         _call_and_exit(stage, back)
     os.close(back)
     with os.fdopen(there, "rb") as pipe:
-        result = pickle.loads(pipe.read())  # noqa: S301 - our own child wrote it
+        result, seen = pickle.loads(pipe.read())  # noqa: S301 - our own child wrote it
     assert os.waitpid(child, 0)[1] == 0
+    stage.witness.evidence.texts += seen
     assert [request.connection for request in stage.requests] == [1]
     return result
 
@@ -101,7 +104,7 @@ def _call_and_exit(stage: Stage, back: int) -> None:
         # The loop of this stage stayed behind in the parent.
         result = result_of(lambda: asyncio.run(called()) if stage.asynchronous else called())
         with os.fdopen(back, "wb") as pipe:
-            pickle.dump(result, pipe)
+            pickle.dump((result, stage.witness.evidence.texts), pipe)
         status = 0
     finally:
         os._exit(status)
@@ -207,6 +210,7 @@ def _no_descriptors(stage: Stage) -> Result:
     stage.fault = lambda stage, peer, request: peer.send(stage.answer(request, "connection: close"))
     stage.call(stage.sibling)
     stage.server.wait_for_end(0)
+    _wait_until_accepting(stage.server)
     stage.begin()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with open(os.devnull) as lowest:  # noqa: PTH123 - the number of a descriptor is all that is wanted
@@ -217,6 +221,14 @@ def _no_descriptors(stage: Stage) -> Result:
         return stage.do()
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def _wait_until_accepting(server: RawServer) -> None:
+    # Whoever begins to accept takes a descriptor at once, and the server must have its own.
+    accepting, until = server._threads[0].ident, time.monotonic() + PATIENCE
+    while sys._current_frames()[accepting].f_code.co_name != "accept":
+        assert time.monotonic() < until
+        time.sleep(0.001)
 
 
 def _pool_full(stage: Stage) -> Result:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import ssl
 import time
 from collections.abc import Callable, Coroutine, Generator, Sequence
@@ -23,8 +24,10 @@ from convops.errors import Effect, OperationError
 from convops.operations import Conversation, Operation, Outcome
 from convops.provider import HttpReply
 from convops.testing import ConversationState
+from tests.faults.witness import KEY, Witness
+from tests.leaks.vendors import vendor_with
 from tests.transports.rawserver import Peer, RawServer, Received, to_request
-from tests.wire.worlds import DM, TEAM, people, simulator_of
+from tests.wire.worlds import DM, TEAM
 
 TIMEOUT = 30.0
 """Seconds for a call whose fault is not about time."""
@@ -132,6 +135,7 @@ class Stage:
         sibling: another of the same kind, for calls before and after.
         options: further arguments of the verb.
         fault: what the server does instead of answering; None answers.
+        witness: who looks on, for credentials in whatever others see.
         overrun: seconds the call took longer than it had; None where it had enough.
         closing: ends what a play has begun.
     """
@@ -142,8 +146,7 @@ class Stage:
         self.asynchronous = client == "async"
         self.clock = Clock()
         self.waits: list[float] = []
-        self.simulator = simulator_of(vendor, now=self.clock.right)
-        people(self.simulator)
+        self.simulator = vendor_with(KEY, vendor, now=self.clock.right)
         self.subject = TEAM if operation == "mute" else DM
         self.sibling = self.other("crew" if operation == "mute" else "carol")
         self.options: dict[str, Any] = {}
@@ -155,6 +158,7 @@ class Stage:
         self.first_request = 0
         self.healing: list[Callable[[], object]] = []
         self.closing = ExitStack()
+        self.witness = self.closing.enter_context(Witness())
         self.runner = self.closing.enter_context(asyncio.Runner()) if self.asynchronous else None
 
     def __enter__(self) -> Self:
@@ -194,6 +198,7 @@ class Stage:
             retry=Retry(attempts=4),
             budget=RetryBudget(),
             pace=1e9,
+            observer=self.witness.evidence.event,
         )
         pipeline.clock, pipeline.waits = self.clock, self.waits
         transports = TransportOptions(verify=verify)
@@ -224,9 +229,9 @@ class Stage:
 
     def verb(self, conversation: Conversation | None = None, **options: Any) -> Any:
         """Call the verb; of an `AsyncClient` it returns a coroutine."""
-        return getattr(self.client, self.operation)(
-            conversation or self.subject, **{**self.options, **options}
-        )
+        verb = getattr(self.client, self.operation)
+        call = functools.partial(verb, conversation or self.subject, **{**self.options, **options})
+        return self.witness.heard_async(call) if self.asynchronous else self.witness.heard(call)
 
     def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """Run a coroutine in the event loop of this stage."""

@@ -1,9 +1,10 @@
-"""Both clients."""
+"""Both clients, both vendors, and a stage for each pair of them."""
 
 from __future__ import annotations
 
 import pytest
 
+from tests.leaks.stage import Stage
 from tests.transports.flavours import Flavour
 
 
@@ -19,3 +20,10 @@ def flavour(request):
 @pytest.fixture(params=["zego", "tencent"])
 def vendor(request):
     return request.param
+
+
+@pytest.fixture
+def stage(flavour, vendor, tmp_path):
+    made = Stage(flavour, vendor, tmp_path)
+    yield made
+    made.server.close()

@@ -1,21 +1,30 @@
-"""Looks for credentials, in whatever form, in everything a run leaves behind."""
+"""Looks for credentials, in whatever form and down to a piece of one, in text."""
 
 from __future__ import annotations
 
 import base64
+import functools
 import json
-import logging
-import pickle
-import traceback
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
+import secrets
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import quote
 
-LOGGERS = ("", "httpx", "httpcore", "vcr", "asyncio", "convops", "uvicorn")
-
-PIECE = 12
+PIECE = 8
 """So many characters of a credential in a row are a leak, even where the rest is cut off."""
+
+RUN = 12
+"""So many hex digits in a row are nobody's by chance."""
+
+_HEX = re.compile("[0-9a-f]{8,}")
+# Every fifth four characters: whatever is as long as a piece has one of them in it.
+_PROBES = re.compile("(.{4}).", re.DOTALL)
+_PROBE = 4
+_BASE64 = (base64.b64encode, base64.urlsafe_b64encode)
+
+Spellings = tuple[Mapping[str, list[str]], Mapping[str, list[str]]]
+"""What a credential can look like, by the four characters that give it away: as text, and in hex."""
 
 
 class Canary:
@@ -30,149 +39,96 @@ class Canary:
         return "<canary>"
 
 
+def canary() -> Canary:
+    """Return one that looks different in every encoding, and of which no piece turns up by chance."""
+    return Canary(f"k3y/+={secrets.token_urlsafe(12)}%&?~{secrets.token_urlsafe(9)}")
+
+
 class Scanner:
     """Knows credentials, and finds them in text."""
 
     def __init__(self) -> None:
-        self._forms: dict[str, set[str]] = {}
+        self._known: dict[str, dict[str, Spellings]] = {}
 
     def __repr__(self) -> str:
-        return f"<scanner for {', '.join(self._forms)}>"
+        return f"<scanner for {', '.join(self._known)}>"
 
-    def watch(self, name: str, value: str) -> None:
-        """Look for this value from now on."""
-        self._forms.setdefault(name, set()).update(forms(value))
+    def watch(self, name: str, value: str, *, public: str = "") -> None:
+        """Look for this value from now on.
+
+        Args:
+            name: what to call it.
+            value: what nobody may see.
+            public: the same without the secret in it; what both have in common tells nothing.
+        """
+        self._known.setdefault(name, {})[value] = _spellings(value, public)
 
     def find(self, text: str | bytes) -> list[str]:
-        """Return the names of the credentials that the text holds in some form."""
+        """Return the names of the credentials of which the text holds a piece in some form."""
         if isinstance(text, bytes):
             text = text.decode("latin-1")
-        return [name for name, spellings in self._forms.items() if any(form in text for form in spellings)]
+        # Hex digits are looked at by themselves: there are many, and the same ones again and again.
+        digits = " ".join(set(_HEX.findall(text)))
+        probed = [(part, _probes(part)) for part in (text, digits)]
+        # A server may watch for more meanwhile.
+        return [
+            name
+            for name, known in list(self._known.items())
+            if any(
+                _stands(spelled, value, part)
+                for value, spellings in list(known.items())
+                for (part, probes), by_probe in zip(probed, spellings, strict=True)
+                for probe in probes & by_probe.keys()
+                for spelled in by_probe[probe]
+            )
+        ]
+
+
+def _probes(text: str) -> set[str]:
+    return {*_PROBES.findall(text), text[-_PROBE:]}
+
+
+@functools.lru_cache(maxsize=4096)
+def _spellings(value: str, public: str) -> Spellings:
+    plain: dict[str, list[str]] = defaultdict(list)
+    digits: dict[str, list[str]] = defaultdict(list)
+    for spelled in set(forms(value)) - (set(forms(public)) if public else set()):
+        by_probe = digits if _HEX.fullmatch(spelled) else plain
+        for place in range(PIECE - _PROBE + 1):
+            by_probe[spelled[place : place + _PROBE]].append(spelled)
+    return plain, digits
+
+
+def _stands(spelled: str, value: str, text: str) -> bool:
+    if spelled not in text:
+        return False
+    if not _HEX.fullmatch(value) or spelled not in value:
+        return True
+    # Addresses, numbers and ids are hex as well, and share eight digits with a signature now and then.
+    # So a piece of one counts where it stands by itself, or is long.
+    runs = (run for run in _HEX.findall(text) if spelled in run)
+    return any(run in value or any(piece in value for piece in _pieces(run, RUN)) for run in runs)
 
 
 def forms(value: str) -> Iterator[str]:
-    """Return what a credential can look like."""
+    """Return what each piece of a credential can look like."""
+    for piece in _pieces(value, PIECE):
+        raw, once = piece.encode(), quote(piece, safe="")
+        yield from (piece, once, once.lower(), quote(once, safe=""))
+        yield from (json.dumps(piece)[1:-1], repr(piece)[1:-1], raw.decode("latin-1"))
+        yield from (raw.hex(), raw.hex().upper(), raw.hex(":"))
+    for own in {_in_base64(value, offset, encode) for offset in range(3) for encode in _BASE64}:
+        # Of a piece's eight bytes, ten characters are the piece's own wherever it begins.
+        yield from _pieces(own, PIECE * 8 // 6)
+
+
+def _in_base64(value: str, offset: int, encode: Callable[[bytes], bytes]) -> str:
     raw = value.encode()
-    yield value
-    yield from (value[place : place + PIECE] for place in range(len(value) - PIECE + 1))
-    once = quote(value, safe="")
-    yield from (once, once.lower(), quote(once, safe=""))
-    yield from (json.dumps(value)[1:-1], repr(value)[1:-1], raw.decode("latin-1"))
-    yield from (raw.hex(), raw.hex().upper(), raw.hex(":"))
-    for offset in range(3):
-        for encode in (base64.b64encode, base64.urlsafe_b64encode):
-            encoded = encode(b"x" * offset + raw).decode()
-            # Only the characters that no neighbour has a part in.
-            yield encoded[-(-offset * 8 // 6) : (offset + len(raw)) * 8 // 6]
+    encoded = encode(b"x" * offset + raw).decode()
+    # Only the characters that no neighbour has a part in.
+    return encoded[-(-offset * 8 // 6) : (offset + len(raw)) * 8 // 6]
 
 
-class Evidence:
-    """Everything a run left behind, as text, each with where it was found."""
-
-    def __init__(self) -> None:
-        self.texts: list[tuple[str, str | bytes]] = []
-
-    def add(self, where: str, text: str | bytes) -> None:
-        self.texts.append((where, text))
-
-    def show(self, where: str, thing: object) -> None:
-        """Add whatever a careless program would print of an object."""
-        self.add(f"{where}: str", str(thing))
-        self.add(f"{where}: repr", repr(thing))
-        if hasattr(thing, "__dict__"):
-            self.add(f"{where}: vars", repr(vars(thing)))
-        slots = {name: getattr(thing, name, None) for name in getattr(type(thing), "__slots__", ())}
-        self.add(f"{where}: slots", repr({k: v for k, v in slots.items() if k not in ("_value", "value")}))
-
-    def show_all(self, root: object) -> list[object]:
-        """Add the text of every object of ours that can be reached from this one, and return them."""
-        waiting, seen = [root], {}
-        while waiting:
-            thing = waiting.pop()
-            if id(thing) in seen or not type(thing).__module__.startswith("convops"):
-                continue
-            seen[id(thing)] = thing
-            name = type(thing).__qualname__
-            self.add(f"{name}: str", str(thing))
-            self.add(f"{name}: repr", repr(thing))
-            waiting += parts(thing)
-        return list(seen.values())
-
-    def raised(self, error: BaseException) -> None:
-        """Add an exception with all that hangs on it, hidden contexts included."""
-        for link in chain(error):
-            self.show(type(link).__name__, link)
-            self.add("args", repr(link.args))
-            told = traceback.TracebackException.from_exception(link, capture_locals=True)
-            self.add("traceback with locals", "".join(told.format(chain=True)))
-            try:
-                pickled = pickle.dumps(link)
-            except (TypeError, AttributeError, pickle.PicklingError) as refused:
-                self.add("refusal to pickle", repr(refused))
-            else:
-                self.add("pickle", pickled)
-                self.add("unpickled", repr(vars(pickle.loads(pickled))))  # noqa: S301 - our own
-
-    def leaks(self, scanner: Scanner) -> list[tuple[str, list[str]]]:
-        """Return where a credential was found, and which."""
-        return [(where, found) for where, text in self.texts if (found := scanner.find(text))]
-
-
-def parts(thing: object) -> list[object]:
-    """Return what an object holds."""
-    held = list(vars(thing).values()) if hasattr(thing, "__dict__") else []
-    slots = [name for kind in type(thing).__mro__ for name in getattr(kind, "__slots__", ())]
-    held += [getattr(thing, name) for name in slots if hasattr(thing, name)]
-    for content in list(held):
-        if isinstance(content, dict):
-            held += [*content.keys(), *content.values()]
-        elif isinstance(content, list | tuple | set | frozenset):
-            held += content
-    return held
-
-
-def chain(error: BaseException) -> Iterator[BaseException]:
-    """Return an exception and all it came from."""
-    waiting, seen = [error], set()
-    while waiting:
-        link = waiting.pop()
-        if id(link) in seen:
-            continue
-        seen.add(id(link))
-        yield link
-        waiting += [cause for cause in (link.__cause__, link.__context__) if cause is not None]
-        waiting += getattr(link, "exceptions", ())
-
-
-class _Keeper(logging.Handler):
-    def __init__(self, evidence: Evidence) -> None:
-        super().__init__(logging.NOTSET)
-        self._evidence = evidence
-
-    def emit(self, record: logging.LogRecord) -> None:
-        where = f"log of {record.name}"
-        self._evidence.add(where, record.getMessage())
-        self._evidence.add(f"{where}: record", repr(vars(record)))
-        if record.exc_info and record.exc_info[1] is not None:
-            self._evidence.raised(record.exc_info[1])
-
-
-@contextmanager
-def everything_kept(evidence: Evidence) -> Iterator[None]:
-    """Keep every log record at every level, and every warning."""
-    keeper = _Keeper(evidence)
-    loggers = [logging.getLogger(name) for name in LOGGERS]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.DEBUG)
-    loggers[0].addHandler(keeper)
-    try:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            yield
-        for warning in caught:
-            evidence.show("warning", warning)
-    finally:
-        loggers[0].removeHandler(keeper)
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+def _pieces(text: str, length: int) -> Iterator[str]:
+    """Return every run of characters so long; a shorter text is its own."""
+    return (text[place : place + length] for place in range(max(1, len(text) - length + 1)))

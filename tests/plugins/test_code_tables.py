@@ -19,7 +19,9 @@ from convops.errors import (
     ProviderUnavailableError,
     RateLimitedError,
 )
-from convops.provider import CodeTable, error_for
+from convops.provider import CodeKey, CodeTable, error_for
+from convops_matrix import codes
+from convops_matrix.codes import CODES as MATRIX
 from convops_tencent.codes import CODES as TENCENT
 from convops_zego.codes import ALREADY_SO
 from convops_zego.codes import CODES as ZEGO
@@ -85,7 +87,7 @@ TENCENT_CODES = {
 class Expected(NamedTuple):
     """What one code is, typed by hand."""
 
-    code: int
+    code: CodeKey
     error: type[OperationError]
     retryable: bool
     effect: Effect
@@ -116,6 +118,8 @@ ZEGO_EXPECTED = [
     Expected(660000028, PermissionDeniedError, FINAL, NOT_APPLIED),
     Expected(660300005, RateLimitedError, AGAIN, NOT_APPLIED),
     Expected(660300006, RateLimitedError, AGAIN, NOT_APPLIED),
+    Expected(660400102, InvalidRequestError, FINAL, NOT_APPLIED),
+    Expected(660400103, ProviderUnavailableError, FINAL, UNKNOWN),
     Expected(660400104, ProviderUnavailableError, FINAL, UNKNOWN),
     Expected(660500002, NotFoundError, FINAL, NOT_APPLIED, what="user"),
     Expected(660600001, NotFoundError, FINAL, NOT_APPLIED, what="group"),
@@ -169,15 +173,40 @@ TENCENT_EXPECTED = [
     Expected(10019, NotFoundError, FINAL, NOT_APPLIED, what="user"),
 ]
 
-TABLES = [pytest.param(ZEGO, id="zego"), pytest.param(TENCENT, id="tencent")]
+MATRIX_EXPECTED = [
+    Expected(("leave", 401, "M_UNKNOWN_TOKEN"), AuthenticationError, FINAL, NOT_APPLIED, expired=False),
+    Expected(("leave", 401, "M_USER_LOCKED"), PermissionDeniedError, FINAL, NOT_APPLIED),
+    Expected(("leave", 429, "M_LIMIT_EXCEEDED"), RateLimitedError, AGAIN, NOT_APPLIED),
+    Expected(("whoami", 403, "M_FORBIDDEN"), PermissionDeniedError, FINAL, NOT_APPLIED),
+    Expected(("read_member", 403, "M_FORBIDDEN"), NotFoundError, FINAL, NOT_APPLIED, what="conversation"),
+    Expected(("leave", 404, "M_UNKNOWN"), NotFoundError, FINAL, NOT_APPLIED, what="conversation"),
+    Expected(("read_markers", 404, "M_UNKNOWN"), NotFoundError, FINAL, NOT_APPLIED, what="conversation"),
+    Expected(("set_push_rule", 400, "M_UNKNOWN"), InvalidRequestError, FINAL, NOT_APPLIED),
+    Expected(("forget", 400, "M_UNKNOWN"), PermissionDeniedError, FINAL, NOT_APPLIED),
+    Expected(("forget", 500, "M_UNKNOWN"), ProviderUnavailableError, AGAIN, UNKNOWN),
+    Expected(("leave", 403, "M_FORBIDDEN"), NotFoundError, FINAL, NOT_APPLIED, what="conversation"),
+    Expected(("set_push_rule", 403, "M_FORBIDDEN"), PermissionDeniedError, FINAL, NOT_APPLIED),
+    Expected(("set_tag", 403, "M_RESOURCE_LIMIT_EXCEEDED"), LimitExceededError, FINAL, NOT_APPLIED),
+    Expected(("set_tag", 404, "M_UNKNOWN"), ProviderError, FINAL, UNKNOWN),
+]
+
+TABLES = [
+    pytest.param(ZEGO, id="zego"),
+    pytest.param(TENCENT, id="tencent"),
+    pytest.param(MATRIX, id="matrix"),
+]
 ROWS = [
     pytest.param(table, code, id=f"{name}-{code}")
-    for name, table in (("zego", ZEGO), ("tencent", TENCENT))
+    for name, table in (("zego", ZEGO), ("tencent", TENCENT), ("matrix", MATRIX))
     for code in table
 ]
 EXPECTED = [
     pytest.param(table, expected, id=f"{name}-{expected.code}")
-    for name, table, rows in (("zego", ZEGO, ZEGO_EXPECTED), ("tencent", TENCENT, TENCENT_EXPECTED))
+    for name, table, rows in (
+        ("zego", ZEGO, ZEGO_EXPECTED),
+        ("tencent", TENCENT, TENCENT_EXPECTED),
+        ("matrix", MATRIX, MATRIX_EXPECTED),
+    )
     for expected in rows
 ]
 
@@ -192,22 +221,22 @@ def test_every_documented_code_has_a_row_and_no_other(table: CodeTable, document
 
 @pytest.mark.parametrize(("table", "code"), ROWS)
 def test_a_row_builds_an_error_of_its_class_that_keeps_code_and_request_id(
-    table: CodeTable, code: int
+    table: CodeTable, code: CodeKey
 ) -> None:
     error = error_for(table, code, request_id="r-1")
 
     assert type(error) is (table[code].error or ProviderError)
-    assert error.code == code
+    assert error.code == (code[-1] if isinstance(code, tuple) else code)
     assert error.request_id == "r-1"
 
 
 @pytest.mark.parametrize(("table", "code"), ROWS)
-def test_a_row_never_claims_that_anything_was_applied(table: CodeTable, code: int) -> None:
+def test_a_row_never_claims_that_anything_was_applied(table: CodeTable, code: CodeKey) -> None:
     assert error_for(table, code).effect in {NOT_APPLIED, UNKNOWN}
 
 
 @pytest.mark.parametrize(("table", "code"), ROWS)
-def test_a_meaning_is_one_short_ascii_phrase(table: CodeTable, code: int) -> None:
+def test_a_meaning_is_one_short_ascii_phrase(table: CodeTable, code: CodeKey) -> None:
     meaning = table[code].meaning
 
     assert meaning.isascii()
@@ -218,12 +247,12 @@ def test_a_meaning_is_one_short_ascii_phrase(table: CodeTable, code: int) -> Non
 
 
 @pytest.mark.parametrize(("table", "code"), ROWS)
-def test_a_row_names_the_public_page_it_came_from(table: CodeTable, code: int) -> None:
+def test_a_row_names_the_public_page_it_came_from(table: CodeTable, code: CodeKey) -> None:
     assert table[code].source.startswith("https://")
 
 
 @pytest.mark.parametrize(("table", "code"), ROWS)
-def test_the_error_of_a_row_survives_pickling_with_every_attribute(table: CodeTable, code: int) -> None:
+def test_the_error_of_a_row_survives_pickling_with_every_attribute(table: CodeTable, code: CodeKey) -> None:
     error = error_for(table, code, request_id="r-1")
 
     copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
@@ -256,6 +285,17 @@ def test_every_tencent_row_is_an_error() -> None:
     assert all(row.error for row in TENCENT.values())
 
 
+def test_every_matrix_row_is_an_error_and_names_a_call_that_is_made() -> None:
+    actions = {value for name, value in vars(codes).items() if name.isupper() and isinstance(value, str)}
+    assert all(row.error for row in MATRIX.values())
+    assert {action for action, _, _ in MATRIX} <= {*actions, "*"}
+
+
+def test_a_row_for_any_call_gives_way_to_the_calls_own() -> None:
+    assert type(error_for(MATRIX, ("set_tag", 403, "M_FORBIDDEN"))) is NotFoundError
+    assert type(error_for(MATRIX, ("read_push_rule", 403, "M_FORBIDDEN"))) is PermissionDeniedError
+
+
 def test_the_zego_conversation_that_is_not_found_is_explained_by_the_latest_1000() -> None:
     assert "latest 1000" in error_for(ZEGO, 660800002).args[0]
 
@@ -271,7 +311,9 @@ def test_a_wrong_zego_host_is_told_of_region_and_base_url() -> None:
 
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("code", [0, 424242, 660000013, 120001, 90004, -1])
-def test_a_code_without_a_row_is_kept_verbatim_and_nothing_is_claimed(table: CodeTable, code: int) -> None:
+def test_a_code_without_a_row_is_kept_verbatim_and_nothing_is_claimed(
+    table: CodeTable, code: CodeKey
+) -> None:
     error = error_for(table, code)
 
     assert type(error) is ProviderError

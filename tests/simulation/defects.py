@@ -208,9 +208,9 @@ DEFECTS = (
     ),
     Defect(
         "a broken host is called by all who wait for a slot",
-        Caller.send,
-        "if host.breaker.admit(now):",
-        "if host.breaker.admit(now) < 0:",
+        Caller._admitted,
+        "if not host.breaker.admit(",
+        "if True or host.breaker.admit(",
     ),
     Defect("a host that answers again is not called", Breaker.note, "self._open_until = None", "pass"),
     Defect(

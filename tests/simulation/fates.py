@@ -64,6 +64,12 @@ FATES: Mapping[str, Fate] = {
     "refused": Fate(told="the connection is refused", unsent=FailureKind.CONNECT, outage=True),
     "nameless": Fate(told="the host's name is not found", unsent=FailureKind.DNS),
     "unreachable": Fate(told="the connection is never made", unsent=FailureKind.TIMEOUT, outage=True),
+    "restarting": Fate(
+        told="the vendor restarts: it refuses connections, and breaks those it has",
+        weight=0.0,
+        unsent=FailureKind.CONNECT,
+        outage=True,
+    ),
     # On the way there
     "lost": Fate(
         told="the request is lost, and the connection breaks", arrives=False, ends=FailureKind.BROKEN

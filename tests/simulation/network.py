@@ -35,10 +35,12 @@ class Network:
         """Return which of its act's exchanges the next one is, and what becomes of it."""
         nth = self._exchanges[act.number]
         self._exchanges[act.number] += 1
-        for outage in self.history.story.of(Outage):
-            if outage.app == app and outage.at <= now < outage.at + outage.seconds:
-                return nth, FATES[outage.fate]
-        return nth, FATES[self._troubles.get((act.number, nth), "fine")]
+        return nth, FATES[self.outage(app, now) or self._troubles.get((act.number, nth), "fine")]
+
+    def outage(self, app: int, now: float) -> str | None:
+        """Return what becomes of every exchange with an app at this time; None where nothing is special."""
+        outages = (outage for outage in self.history.story.of(Outage) if outage.app == app)
+        return next((each.fate for each in outages if each.at <= now < each.at + each.seconds), None)
 
 
 class Line:
@@ -93,8 +95,10 @@ class Line:
     def _arrive(self, sent: Sent, ended: Ended, back: float) -> None:
         """Let the vendor serve a request, whether or not somebody still waits for the answer."""
         loop = asyncio.get_running_loop()
-        vendor = self._network.history.vendors[sent.app]
-        sent.serve(vendor)
+        if self._network.outage(sent.app, loop.time()) == "restarting":
+            _settle(ended, Failure(FailureKind.BROKEN, sent=True))
+            return
+        sent.serve(self._network.history.vendors[sent.app])
         reply = sent.reply
         if isinstance(reply, HttpReply):
             date = formatdate(BEGIN + loop.time(), usegmt=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 PLAIN, ASKED_FOR = 200, 10_000
@@ -48,3 +50,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     planted = [item for item in items if item.get_closest_marker("planted")]
     config.hook.pytest_deselected(items=planted)
     items[:] = [item for item in items if item not in planted]
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say how many stories were played, and how many it took to find the defects."""
+    noted = [noted for report in terminalreporter.getreports("passed") for noted in report.user_properties]
+    stories = sum(value for name, value in noted if name == "stories")
+    found = [value for name, value in noted if name == "defect found by story"]
+    if stories or found:
+        late = f"; {len(found)} planted defects found, the last by story {max(found)}" if found else ""
+        terminalreporter.write_line(f"simulation: {stories:,} stories{late}")

@@ -18,7 +18,7 @@ from convops._steps import Environment, Exchange
 from convops.operations import ClearUnread, Conversation, Delete, MarkRead, Mute, Operation, Outcome
 from tests.simulation.history import History, Played, Record
 from tests.simulation.network import BlockingLine, Line, Network
-from tests.simulation.story import BEGIN, Act, Arrival, ClockStep, Seat, Story
+from tests.simulation.story import BEGIN, Act, Arrival, ClockStep, Outage, Seat, Story
 from tests.simulation.vendors import Vendor
 from tests.simulation.virtual_time import Interrupt, StuckError, blocking, live
 
@@ -100,6 +100,8 @@ class Stage:
                 loop.call_at(event.at, vendors[event.app].receive, event.conversation, event.count)
             elif isinstance(event, ClockStep):
                 loop.call_at(event.at, self._set_clock, event)
+            elif isinstance(event, Outage) and event.fate == "restarting":
+                loop.call_at(event.at + event.seconds, vendors[event.app].forget_calls)
         acts = (self._act(act, clients[act.seat], self.history.played) for act in self.story.of(Act))
         await asyncio.gather(*acts)
         await asyncio.sleep(REST)

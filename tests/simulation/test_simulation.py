@@ -16,6 +16,7 @@ from convops.errors import Effect
 from tests.simulation.defects import DEFECTS
 from tests.simulation.fates import FATES
 from tests.simulation.laws import LAWS, broken
+from tests.simulation.options import ASKED_FOR, PLAIN
 from tests.simulation.play import play
 from tests.simulation.shrink import shrunk, told
 from tests.simulation.story import Act, Trouble
@@ -35,7 +36,8 @@ def _silence(caplog):
     caplog.set_level(logging.CRITICAL, "convops")
 
 
-def test_no_story_breaks_a_law(seeds):
+def test_no_story_breaks_a_law(seeds, record_property):
+    record_property("stories", len(seeds))
     for seed in seeds:
         story = written_by(seed)
         if broken(story):
@@ -109,7 +111,17 @@ def test_a_planted_defect_is_found(defect, record_property):
     with defect.planted():
         found = next((seed for seed in range(SEEDS_MAX) if broken(written_by(seed))), None)
     assert found is not None, f"none of {SEEDS_MAX} stories shows it"
-    record_property("seed", found)
+    record_property("defect found by story", found)
+
+
+def test_the_page_says_how_much_there_is():
+    page = " ".join((ROOT / "docs" / "reliability.md").read_text().split())
+    fates = len(FATES) - 1
+    assert f"{fates} things that can become of one exchange" in page
+    assert f"{len(LAWS)} laws must hold" in page
+    assert f"{len(DEFECTS)} defects are planted" in page
+    assert f"the first {SEEDS_MAX:,} stories" in page
+    assert f"{PLAIN} stories in a plain run, {ASKED_FOR:,} stories and {len(DEFECTS)} planted defects" in page
 
 
 def test_there_are_enough_defects_and_each_is_gone_again():

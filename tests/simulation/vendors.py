@@ -77,6 +77,10 @@ class Vendor:
             self.arrived[conversation] = self.arrived.get(conversation, 0) + count
             self.simulator.receive(conversation, count)
 
+    def forget_calls(self) -> None:
+        """Forget what was counted against the limits, as a restart does; what users did stays."""
+        self.simulator._calls.clear()
+
     def settings(self) -> dict[str, Any]:
         """Return an account here."""
         more = {"allow_group_unread_reset": True} if self.name == "tencent" else {}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import copy_context
 from typing import Any, TypeVar
@@ -115,6 +116,12 @@ def wait_for(awaitable: Awaitable[T]) -> T:
     return result
 
 
+REAL_SLEEP = time.sleep
+
+
 def sleep(seconds: float) -> None:
-    """Stand for `time.sleep`."""
-    wait_for(asyncio.sleep(seconds))
+    """Stand for `time.sleep`, inside of `blocking`; other threads of the process sleep as ever."""
+    if getcurrent().parent is None:
+        REAL_SLEEP(seconds)
+    else:
+        wait_for(asyncio.sleep(seconds))

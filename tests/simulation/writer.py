@@ -134,5 +134,6 @@ def _outage(chance: Random, apps: int, span: float) -> Outage:
         chance.uniform(0, span),
         chance.randrange(apps),
         10 ** chance.uniform(-0.5, 1.5),
-        chance.choice(fates),
+        # A restart is the usual reason.
+        "restarting" if chance.random() < 0.4 else chance.choice(fates),
     )

@@ -23,6 +23,7 @@ NOW = 1_700_000_000.0
 NONCES = count()
 
 DM = Conversation.direct(user="alice", peer="bob")
+BOBS = Conversation.direct(user="bob", peer="alice")
 TEAM = Conversation.group(user="alice", group="team")
 
 
@@ -221,6 +222,10 @@ def test_only_the_root_path_is_served(zim, path):
         ("ClearPeerMessage", "PUT"),
         ("ClearMemberGroupMessage", "GET"),
         ("QueryConversationList", "GET"),
+        ("QueryPeerMsg", "GET"),
+        ("QueryGroupMsg", "GET"),
+        ("C2cReadReceipt", "GET"),
+        ("GroupReadReceipt", "GET"),
     ],
 )
 def test_an_action_has_one_method(zim, action, method):
@@ -303,6 +308,10 @@ REQUIRED = {
     "ClearPeerMessage": {"FromUserId": "alice", "ToUserId": "bob"},
     "ClearMemberGroupMessage": {"FromUserId": "alice", "GroupId": "team"},
     "QueryConversationList": {"FromUserId": "alice"},
+    "QueryPeerMsg": {"FromUserId": "alice", "ToUserId": "bob"},
+    "QueryGroupMsg": {"GroupId": "team"},
+    "C2cReadReceipt": {"FromUserId": "alice", "ConvId": "bob", "ConvMsgSeq": [1]},
+    "GroupReadReceipt": {"FromUserId": "alice", "GroupId": "team", "ConvMsgSeq": [1]},
 }
 
 
@@ -315,11 +324,15 @@ def test_an_id_in_a_body_is_a_usable_str(zim, action, name, value):
     expected = 660000002
     if action == "QueryConversationList" and value in ("a\nb", "\ud800"):
         expected = 660500002  # nobody is registered under such an id
+    if action == "QueryGroupMsg" and value in ("a\nb", "\ud800"):
+        expected = 660600001
     assert code(zim, post(signed(action), REQUIRED[action] | {name: value})) == expected
 
 
 @pytest.mark.parametrize("action", REQUIRED)
 def test_every_field_of_a_body_is_required(zim, action):
+    zim.receive(DM)
+    zim.receive(TEAM)
     for name in REQUIRED[action]:
         body = {field: value for field, value in REQUIRED[action].items() if field != name}
         assert code(zim, post(signed(action), body)) == 660000002
@@ -594,13 +607,12 @@ def test_the_mute_list_is_limited_for_direct_conversations_only():
 
 
 def test_erasing_removes_this_users_messages_and_keeps_the_conversation(zim):
-    bobs = Conversation.direct(user="bob", peer="alice")
-    for conversation in (DM, bobs, TEAM):
+    for conversation in (DM, BOBS, TEAM):
         zim.receive(conversation, 2)
     document = ask(zim, post(signed("ClearPeerMessage"), {"FromUserId": "alice", "ToUserId": "bob"}))
     assert document.keys() == {"Code", "Message", "RequestId"}
     assert zim.state(DM) == ConversationState()
-    assert zim.state(bobs) == zim.state(TEAM) == ConversationState(unread=2, messages=2)
+    assert zim.state(BOBS) == zim.state(TEAM) == ConversationState(unread=2, messages=2)
     assert code(zim, post(signed("ClearMemberGroupMessage"), {"FromUserId": "alice", "GroupId": "team"})) == 0
     assert zim.state(TEAM) == ConversationState()
 
@@ -692,6 +704,200 @@ def test_page_parameters_are_numbers(zim, business):
 
 def test_an_unregistered_user_has_no_list(zim):
     assert code(zim, list_request(FromUserId="zoe")) == 660500002
+
+
+# --- QueryPeerMsg, QueryGroupMsg ---
+
+
+def peer_messages(zim, **business):
+    return ask(zim, post(signed("QueryPeerMsg"), {"FromUserId": "alice", "ToUserId": "bob"} | business))
+
+
+def group_messages(zim, **business):
+    return ask(zim, post(signed("QueryGroupMsg"), {"GroupId": "team"} | business))
+
+
+def test_messages_are_listed_with_their_senders_the_newest_first(zim):
+    zim.receive(DM)
+    zim.now.now += 0.25
+    zim.send(DM)
+    zim.now.now += 1
+    zim.receive(BOBS)
+    document = peer_messages(zim)
+    assert (document["Code"], document["Next"]) == (0, 0)
+    rows = [(row["Sender"], row["MsgSeq"], row["MsgTime"]) for row in document["List"]]
+    assert rows == [
+        ("alice", 3, 1_700_000_001_250),
+        ("alice", 2, 1_700_000_000_250),
+        ("bob", 1, 1_700_000_000_000),
+    ]
+    assert peer_messages(zim, FromUserId="bob", ToUserId="alice")["List"] == document["List"]
+    assert document["List"][0].keys() == {
+        *("Sender", "MsgType", "MsgBody", "MsgId", "MsgSeq", "Payload", "MsgTime", "IsEmpty")
+    }
+    ids = [row["MsgId"] for row in document["List"]]
+    assert len(set(ids)) == 3
+    assert min(ids) > 2**53
+
+
+def test_every_conversation_has_messages_and_numbers_of_its_own(zim):
+    zim.receive(DM)
+    zim.receive(TEAM, 2)
+    zim.receive(Conversation.group(user="bob", group="team"))
+    assert [row["MsgSeq"] for row in peer_messages(zim)["List"]] == [1]
+    assert [(row["Sender"], row["MsgSeq"]) for row in group_messages(zim)["List"]] == [
+        *[("alice", 3), ("bob", 2), ("bob", 1)]
+    ]
+    assert peer_messages(zim, ToUserId="carol")["List"] == []
+    assert group_messages(zim, GroupId="others")["List"] == []
+
+
+def test_what_the_user_sent_is_seen_and_not_unread(zim):
+    zim.send(DM, 2)
+    assert zim.state(DM) == ConversationState(messages=2)
+    assert zim.state(BOBS) is None
+    with pytest.raises(ValueError, match="peer user is not registered"):
+        zim.send(Conversation.direct(user="alice", peer="zoe"))
+
+
+def test_in_a_group_of_one_somebody_wrote_who_has_left(zim):
+    zim.add_group("alone", ["alice"])
+    zim.receive(Conversation.group(user="alice", group="alone"))
+    assert [row["Sender"] for row in group_messages(zim, GroupId="alone")["List"]] == ["former-member"]
+
+
+def test_erased_messages_are_hidden_from_the_user_who_erased_them(zim):
+    zim.receive(DM)
+    zim.receive(TEAM)
+    code(zim, post(signed("ClearPeerMessage"), {"FromUserId": "alice", "ToUserId": "bob"}))
+    code(zim, post(signed("ClearMemberGroupMessage"), {"FromUserId": "alice", "GroupId": "team"}))
+    assert peer_messages(zim)["List"] == []
+    assert len(peer_messages(zim, FromUserId="bob", ToUserId="alice")["List"]) == 1
+    assert len(group_messages(zim)["List"]) == 1
+    zim.receive(DM)
+    assert [row["MsgSeq"] for row in peer_messages(zim)["List"]] == [2]
+
+
+@pytest.mark.parametrize(("conversation", "messages"), [(DM, peer_messages), (TEAM, group_messages)])
+def test_messages_come_in_pages(zim, conversation, messages):
+    zim.receive(conversation, 7)
+    found, start, pages = [], 0, 0
+    while pages == 0 or start:
+        document = messages(zim, Limit=3, Next=start)
+        found += [row["MsgSeq"] for row in document["List"]]
+        start, pages = document["Next"], pages + 1
+        # A message that arrives meanwhile moves nothing.
+        zim.receive(conversation)
+    assert (found, pages) == ([7, 6, 5, 4, 3, 2, 1], 3)
+
+
+@pytest.mark.parametrize(
+    ("limit", "length"), [(None, 10), (0, 10), (-5, 10), (1, 1), (100, 100), (101, 100), (600, 100)]
+)
+@pytest.mark.parametrize(("conversation", "messages"), [(DM, peer_messages), (TEAM, group_messages)])
+def test_the_length_of_a_page_of_messages_is_corrected(zim, conversation, messages, limit, length):
+    zim.receive(conversation, 130)
+    document = messages(zim, **({} if limit is None else {"Limit": limit}))
+    assert len(document["List"]) == length
+
+
+@pytest.mark.parametrize(
+    "business", [{"Limit": "5"}, {"Next": -1}, {"WithEmptyMsg": 2}, {"WithEmptyMsg": True}]
+)
+def test_the_parameters_of_a_page_of_messages_are_numbers(zim, business):
+    assert peer_messages(zim, **business)["Code"] == 660000002
+    assert group_messages(zim, **business)["Code"] == 660000002
+    assert peer_messages(zim, WithEmptyMsg=1)["Code"] == 0
+
+
+def test_messages_of_strangers_cannot_be_listed(zim):
+    assert peer_messages(zim, FromUserId="zoe")["Code"] == 660500002
+    assert peer_messages(zim, ToUserId="zoe")["Code"] == 660700015
+    assert group_messages(zim, GroupId="none")["Code"] == 660600001
+
+
+# --- C2cReadReceipt, GroupReadReceipt ---
+
+
+def direct_receipts(zim, *numbers, **business):
+    body = {"FromUserId": "alice", "ConvId": "bob", "ConvMsgSeq": list(numbers)} | business
+    return ask(zim, post(signed("C2cReadReceipt"), body))
+
+
+def group_receipts(zim, *numbers, **business):
+    body = {"FromUserId": "alice", "GroupId": "team", "ConvMsgSeq": list(numbers)} | business
+    return ask(zim, post(signed("GroupReadReceipt"), body))
+
+
+RECEIPTS = pytest.mark.parametrize(
+    ("conversation", "give"), [(DM, direct_receipts), (TEAM, group_receipts)], ids=["direct", "group"]
+)
+
+
+@RECEIPTS
+def test_a_receipt_is_given_once_and_leaves_the_unread_count(zim, conversation, give):
+    zim.receive(conversation, 3)
+    zim.now.now += 5
+    document = give(zim, 1, 3)
+    assert document.keys() == {"Code", "Message", "RequestId", "ReadTime"}
+    assert (document["Code"], document["ReadTime"]) == (0, 1_700_000_005_000)
+    zim.now.now += 5
+    assert give(zim, 2, 3)["Code"] == 0
+    assert zim.receipts(conversation) == {1: NOW + 5, 3: NOW + 5, 2: NOW + 10}
+    assert zim.state(conversation) == ConversationState(unread=3, messages=3)
+    assert zim.receipts(Conversation.direct(user="alice", peer="carol")) == {}
+    assert zim.receipts(BOBS) == {}
+
+
+@pytest.mark.parametrize("conversation", [DM, TEAM])
+def test_clearing_the_unread_count_gives_no_receipt(zim, conversation):
+    zim.receive(conversation)
+    kind = "0" if conversation is DM else "2"
+    assert code(zim, clear_request(ConvId=conversation.other, ConvType=kind)) == 0
+    assert zim.receipts(conversation) == {}
+
+
+@RECEIPTS
+def test_ten_receipts_fit_in_a_call(zim, conversation, give):
+    zim.receive(conversation, 11)
+    assert give(zim, *range(1, 12))["Code"] == 660400102
+    assert zim.receipts(conversation) == {}
+    assert give(zim, *range(1, 11))["Code"] == 0
+    assert len(zim.receipts(conversation)) == 10
+
+
+@RECEIPTS
+def test_a_receipt_is_for_a_message_of_somebody_else(zim, conversation, give):
+    failed = 660400104 if conversation is DM else 660400103
+    zim.receive(conversation)
+    zim.send(conversation)
+    assert give(zim, 1, 2)["Code"] == failed
+    assert give(zim, 1, 3)["Code"] == failed
+    assert zim.receipts(conversation) == {}
+
+
+@RECEIPTS
+@pytest.mark.parametrize("numbers", [None, 1, "1", {}, [], ["1"], [1.0], [True], [1, None]])
+def test_receipts_are_for_a_list_of_numbers(zim, conversation, give, numbers):
+    zim.receive(conversation)
+    assert give(zim, ConvMsgSeq=numbers)["Code"] == 660000002
+
+
+@RECEIPTS
+def test_the_receipt_for_an_erased_message_is_like_any_other(zim, conversation, give):
+    zim.receive(conversation)
+    code(zim, post(signed("ClearPeerMessage"), {"FromUserId": "alice", "ToUserId": "bob"}))
+    code(zim, post(signed("ClearMemberGroupMessage"), {"FromUserId": "alice", "GroupId": "team"}))
+    assert give(zim, 1)["Code"] == 0
+    assert zim.receipts(conversation).keys() == {1}
+
+
+def test_strangers_give_and_get_no_receipts(zim):
+    assert direct_receipts(zim, 1, FromUserId="zoe")["Code"] == 660500002
+    assert direct_receipts(zim, 1, ConvId="zoe")["Code"] == 660700015
+    assert group_receipts(zim, 1, FromUserId="zoe")["Code"] == 660500002
+    assert group_receipts(zim, 1, GroupId="none")["Code"] == 660600001
+    assert group_receipts(zim, 1, GroupId="others")["Code"] == 660600024
 
 
 # --- Limits, answers, faults ---

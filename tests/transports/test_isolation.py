@@ -88,4 +88,4 @@ def test_a_netrc_is_not_read(flavour, serve_raw, monkeypatch, tmp_path):
 
 def test_the_tls_context_is_shared_by_every_client_that_verifies_alike(flavour):
     shards = [flavour.adapter().target._shards.get().take("https://chat.example") for _ in range(2)]
-    assert shards[0]._pool._ssl_context is shards[1]._pool._ssl_context
+    assert shards[0]._pool._pool._ssl_context is shards[1]._pool._pool._ssl_context

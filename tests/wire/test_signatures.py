@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import zlib
 
@@ -10,7 +11,7 @@ import pytest
 import TLSSigAPIv2
 
 from convops.operations import ClearUnread, Conversation
-from convops.provider import Call
+from convops.provider import Call, Ticket
 from convops.secret import Secret
 from convops_tencent.signer import TencentSigner
 from convops_zego.signer import ZegoSigner
@@ -38,6 +39,20 @@ def test_zegos_own_sample_is_signed_as_its_page_says():
     assert credentials.headers == {}
 
 
+def test_zegos_signature_is_made_where_md5_is_forbidden_for_security(monkeypatch):
+    md5 = hashlib.md5
+
+    def guarded(text, *, usedforsecurity=True):
+        if usedforsecurity:
+            raise ValueError("disabled for FIPS")
+        return md5(text, usedforsecurity=False)
+
+    monkeypatch.setattr(hashlib, "md5", guarded)
+    signer = ZegoSigner(12345, Secret("9193cc662a4c0ec135ec71fb57194b38"))
+    credentials = signer.sign(CALL, now=1615186943.9, nonce=bytes.fromhex("4fd24687296dd9f3"), ticket=None)
+    assert credentials.query["Signature"] == "43e5cfcca828314675f91b001390566a"
+
+
 @pytest.mark.parametrize("admin", ["administrator", "管理员", "a b+c/d=e&f"])
 @pytest.mark.parametrize("key", ["0123456789abcdef" * 4, "short"])
 def test_tencents_own_library_makes_the_same_usersig_at_the_same_time(admin, key):
@@ -50,6 +65,20 @@ def test_tencents_own_library_makes_the_same_usersig_at_the_same_time(admin, key
 def test_a_usersig_is_renewed_at_half_its_life():
     ticket = TencentSigner(1400000001, Secret("key"), "administrator").issue(1000.0)
     assert (ticket.renew_at, ticket.expires_at) == (1000 + 43200, 1000 + 86400)
+
+
+def test_a_call_to_tencent_carries_the_usersig_it_is_given_and_a_random_number_of_32_bits():
+    signer = TencentSigner(1400000001, Secret("key"), "administrator")
+    ticket = Ticket(Secret("usersig"), 2000.0, 3000.0)
+    credentials = signer.sign(CALL, now=1000.0, nonce=b"\xff" * 8, ticket=ticket)
+    assert credentials.query == {
+        "sdkappid": "1400000001",
+        "identifier": "administrator",
+        "usersig": "usersig",
+        "random": "4294967295",
+    }
+    alone = signer.sign(CALL, now=1000.0, nonce=bytes(8), ticket=None)
+    assert decoded(alone.query["usersig"])["TLS.time"] == 1000
 
 
 def test_a_usersig_is_used_for_many_calls(worlds):

@@ -160,6 +160,10 @@ def test_with_permission_the_type_of_the_group_is_read_first(worlds, kind):
     assert world.chat.target.supports(ClearUnread, ConversationKind.GROUP)
     assert world.chat.clear_unread(conversation).effect is Effect.APPLIED
     assert actions(world.simulator) == [READ_TYPE, RESET]
+    assert body(world.simulator.exchanges[0]) == {
+        "GroupIdList": ["typed"],
+        "ResponseFilter": {"GroupBaseInfoFilter": ["Type"]},
+    }
     assert body(world.simulator.exchanges[1]) == {
         "GroupId": "typed",
         "Member_Account": "alice",

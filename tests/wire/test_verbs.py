@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from convops.errors import Effect, InvalidRequestError, UnsupportedOperationError
+from convops.errors import Effect, InvalidRequestError, TransportError, UnsupportedOperationError
 from convops.operations import ClearUnread, Conversation, ConversationKind, Delete, MarkRead, Mute
-from convops.testing import ConversationState
+from convops.provider import FailureKind
+from convops.testing import ConversationState, Fault
 from tests.wire.worlds import DM, OTHERS, TEAM
 
 LACKING = {
@@ -193,3 +194,23 @@ def test_an_id_of_exactly_the_vendors_length_is_sent(worlds, vendor):
     world.simulator.receive(conversation)
     world.chat.clear_unread(conversation)
     assert world.simulator.state(conversation).unread == 0
+
+
+def test_the_last_call_of_a_deletion_is_the_one_that_removes(worlds, vendor):
+    (planned,) = worlds.open(vendor).chat.target.plan([Delete(DM, erase_history=True)])
+    assert [call.removes for call in planned.calls][-1] is True
+    assert not any(call.removes for call in planned.calls[:-1])
+
+
+def test_what_removes_nothing_does_not_say_so(worlds, vendor):
+    planned = worlds.open(vendor).chat.target.plan([ClearUnread(DM), MarkRead(DM), Mute(TEAM)])
+    assert {call.removes for batch in planned for call in batch.calls} == {False}
+
+
+@cells("clear_unread", "mark_read", "delete", "mute")
+def test_a_call_that_broke_after_it_was_sent_may_have_been_applied(worlds, vendor, conversation, verb):
+    world = worlds.open(vendor, attempts=1)
+    world.simulator.misbehave(Fault(failure=FailureKind.BROKEN, applies=True))
+    with pytest.raises(TransportError) as caught:
+        getattr(world.chat, verb)(conversation)
+    assert caught.value.effect is Effect.UNKNOWN

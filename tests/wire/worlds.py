@@ -12,11 +12,12 @@ from attrs import frozen
 from convops.operations import Conversation
 from convops.provider import Failure, HttpReply, HttpRequest
 from convops.testing import Exchange, Simulator
+from convops_matrix.simulator import MatrixSimulator
 from convops_tencent.simulator import TencentSimulator
 from convops_zego.simulator import ZegoSimulator
 from tests.transports.flavours import Driven, Flavour
 
-SIMULATORS = {"zego": ZegoSimulator, "tencent": TencentSimulator}
+SIMULATORS = {"matrix": MatrixSimulator, "zego": ZegoSimulator, "tencent": TencentSimulator}
 
 DM = Conversation.direct(user="alice", peer="bob")
 TEAM = Conversation.group(user="alice", group="team")

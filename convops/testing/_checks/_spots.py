@@ -9,13 +9,13 @@ from attrs import frozen
 
 from convops.errors import Effect
 from convops.operations import Operation, Outcome
-from convops.provider import Call, HttpReply
+from convops.provider import Call, CodeKey, HttpReply
 from convops.testing._checks._check import plain_cells
 from convops.testing._checks.cells import key_of
 from convops.testing._replay import record
 from convops.testing._simulator import Fault
 from convops.testing._stage import Stage
-from convops.testing._subject import Case, Subject, variants
+from convops.testing._subject import Case, Subject
 
 
 @frozen
@@ -44,7 +44,7 @@ class Spot:
         """Perform the operation with a fault at this call."""
         key = key_of(self.case)
         with Stage(subject, self.case) as stage:
-            operation = variants(key, stage.main(key[1]))[self.number]
+            operation = stage.forms(key, stage.main(key[1]))[self.number]
             stage.prepare(operation)
             before = stage.view()
             # Calls with one name are told apart by their place alone.
@@ -83,7 +83,7 @@ class Felt:
 def _notes(subject: Subject, case: Case, number: int) -> Any:
     with Stage(subject, case) as stage:
         key = key_of(case)
-        operation = variants(key, stage.main(key[1]))[number]
+        operation = stage.forms(key, stage.main(key[1]))[number]
         stage.prepare(operation)
         accepted = stage.pipeline().accept(operation)
         return record(stage, [accepted]).notes
@@ -93,7 +93,7 @@ def spots(subject: Subject, case: Case) -> Iterator[Spot]:
     """Yield every call of every form of a cell's operation."""
     key = key_of(case)
     with Stage(subject, case) as stage:
-        forms = len(variants(key, stage.main(key[1])))
+        forms = len(stage.forms(key, stage.main(key[1])))
     for number in range(forms):
         doubt, before = False, list[str]()
         for place, note in enumerate(_notes(subject, case, number)):
@@ -113,3 +113,18 @@ def spots_by_action(subject: Subject, flavour: str | None) -> list[Spot]:
             operation = key_of(case)[0].name + str(spot.number)
             found.setdefault((spot.call.action, spot.place, operation if spot.place else ""), spot)
     return list(found.values())
+
+
+def plain_code(key: CodeKey) -> int | str:
+    """Return the vendor's own code of a row."""
+    return key[2] if isinstance(key, tuple) else key
+
+
+def refusal_at(spot: Spot, key: CodeKey) -> tuple[Fault, CodeKey] | None:
+    """Return the fault that plays a row at a spot, and where to look it up; None for one of another call."""
+    action = spot.call.action
+    if not isinstance(key, tuple):
+        return Fault(action=action, code=key), key
+    if key[0] not in ("*", action):
+        return None
+    return Fault(action=action, code=key[2], status=key[1]), (action, *key[1:])

@@ -10,7 +10,7 @@ from convops.operations import Conversation, Mute, Operation, Outcome
 from convops.testing._checks._check import Check, both_clients, declared_cells
 from convops.testing._checks.cells import key_of
 from convops.testing._stage import Stage
-from convops.testing._subject import Case, Subject, expect, plainest, variants, words
+from convops.testing._subject import Case, Subject, expect, plainest, words
 
 ITEMS = 5
 """Operations in a list that fails in part."""
@@ -68,9 +68,8 @@ def _batch_mixed(subject: Subject, case: Case) -> None:
         operations: list[Operation] = []
         for place, key in enumerate(subject.declared()):
             for turn, mine in enumerate(stage.crowd(key[1], MANY, name=f"mixed{place}-")):
-                forms = len(variants(key, mine))
-                operations.append(variants(key, mine)[turn % forms])
-                operations.append(variants(key, stage.of_bob(mine))[(turn + 1) % forms])
+                forms, others = stage.forms(key, mine), stage.forms(key, stage.of_bob(mine))
+                operations += [forms[turn % len(forms)], others[(turn + 1) % len(others)]]
         for operation in operations:
             stage.prepare(operation)
         for operation, outcome in zip(operations, stage.apply(operations), strict=True):

@@ -25,9 +25,9 @@ def key_of(case: Case) -> Key:
 
 def _declared_cells_work(subject: Subject, case: Case) -> None:
     key = key_of(case)
-    for number in range(len(variants(*_on(subject, case)))):
+    for number in range(_forms(subject, case)):
         with Stage(subject, case) as stage:
-            operation = variants(key, stage.main(key[1]))[number]
+            operation = stage.forms(key, stage.main(key[1]))[number]
             stage.prepare(operation)
             before = stage.view()
             outcome = stage.do(operation)
@@ -40,9 +40,9 @@ def _declared_cells_work(subject: Subject, case: Case) -> None:
             expect(stage.simulator.exchanges, f"{said} was not sent to the simulator")
 
 
-def _on(subject: Subject, case: Case) -> tuple[Key, Conversation]:
+def _forms(subject: Subject, case: Case) -> int:
     with Stage(subject, case) as stage:
-        return key_of(case), stage.main(key_of(case)[1])
+        return len(stage.forms(key_of(case), stage.main(key_of(case)[1])))
 
 
 def _expect_no_more_than_asked(operation: Operation, before: View, after: View) -> None:
@@ -65,9 +65,9 @@ def attrs_of(state: ConversationState) -> set[str]:
 
 def _idempotent(subject: Subject, case: Case) -> None:
     key = key_of(case)
-    for number in range(len(variants(*_on(subject, case)))):
+    for number in range(_forms(subject, case)):
         with Stage(subject, case) as stage:
-            operation = variants(key, stage.main(key[1]))[number]
+            operation = stage.forms(key, stage.main(key[1]))[number]
             stage.prepare(operation)
             stage.do(operation)
             once = stage.view()
@@ -113,10 +113,10 @@ def _expect_refused(operation: Operation, error: object) -> None:
     said = words(operation)
     expect(
         isinstance(error, UnsupportedOperationError),
-        f"{said} is not declared; expected an UnsupportedOperationError, not {error!r}",
+        f"{said} is refused; expected an UnsupportedOperationError, not {error!r}",
     )
     if isinstance(error, UnsupportedOperationError):
-        expect(error.attempts == 0, f"{said} is not declared, and was tried")
+        expect(error.attempts == 0, f"{said} is refused, and was tried")
         expect(not error.support, f"{said} is refused with a cell that says it is usable")
 
 
@@ -202,7 +202,12 @@ def _expect_history(subject: Subject, case: Case, *, erase: bool) -> None:
     key = key_of(case)
     with Stage(subject, case) as stage:
         conversation = stage.main(key[1])
-        outcome = stage.do(Delete(conversation, erase_history=erase))
+        asked = Delete(conversation, erase_history=erase)
+        outcome = stage.do(asked)
+        if asked not in stage.forms(key, conversation):
+            _expect_refused(asked, outcome.error)
+            expect(not stage.simulator.exchanges, f"{words(asked)} is refused, and something was sent")
+            return
         expect(outcome.ok, f"{words(outcome.operation)} failed: {outcome.error!r}")
         try:
             stage.simulator.receive(conversation, 1)
@@ -210,7 +215,10 @@ def _expect_history(subject: Subject, case: Case, *, erase: bool) -> None:
             # A vendor where nothing arrives any more shows no history either.
             return
         state = stage.simulator.state(conversation)
-        seen = 0 if state is None else state.messages
+        if state is None:
+            # Nor does one where a message brings nothing back.
+            return
+        seen = state.messages
         wanted = 1 if erase else UNREAD + 1
         expect(
             seen == wanted,

@@ -81,7 +81,7 @@ def _expect_fresh_on_the_wire(stage: Stage, *, fresh: bool) -> None:
     key = stage.subject.declared()[0]
     stage.simulator.exchanges.clear()
     stage.simulator.misbehave(Fault(failure=FailureKind.BROKEN), Fault(failure=FailureKind.BROKEN))
-    outcome = stage.do(variants(key, stage.main(key[1]))[0], attempts=3)
+    outcome = stage.do(stage.forms(key, stage.main(key[1]))[0], attempts=3)
     expect(outcome.ok, f"{words(outcome.operation)}, repeated twice, failed: {outcome.error!r}")
     sent = [
         (one.request.target, tuple(sorted(one.request.headers.items()))) for one in stage.simulator.exchanges

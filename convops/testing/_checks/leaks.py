@@ -17,10 +17,12 @@ from convops.testing._checks._check import (
     both_clients,
     once,
 )
+from convops.testing._checks._spots import plain_code
 from convops.testing._scanner import PIECE, Scanner, every_record_kept
 from convops.testing._simulator import Fault
 from convops.testing._stage import Stage
 from convops.testing._subject import START, Case, Subject, expect, variants
+from convops.testing._switches import Switch
 
 DRAWS = 300
 """Nonces that are tried: whatever uses one byte of a nonce repeats itself among so many."""
@@ -74,7 +76,7 @@ def _echoed(body: bytes, request: HttpRequest) -> bytes:
 
 
 def _faults(subject: Subject) -> list[Fault | None]:
-    codes = list(subject.provider.codes)[:3]
+    codes = [plain_code(key) for key in list(subject.provider.codes)[:3]]
     return [
         None,
         *[Fault(code=code) for code in codes],
@@ -115,9 +117,9 @@ def _expect_silence(subject: Subject, case: Case, scanner: Scanner) -> None:
                 _keep_still(scanner, stage, operations)
 
 
-def _operations(stage: Stage, switch: str | None) -> list[Operation]:
+def _operations(stage: Stage, switch: Switch | None) -> list[Operation]:
     declared = stage.subject.declared(switch)
-    found = [operation for key in declared for operation in variants(key, stage.main(key[1]))]
+    found = [operation for key in declared for operation in stage.forms(key, stage.main(key[1]))]
     strangers = [
         operation for key in declared for c in stage.strangers(key[1])[:1] for operation in variants(key, c)
     ]

@@ -13,18 +13,19 @@ from convops.errors import OperationError
 from convops.operations import Delete, Operation
 from convops.provider import Call, Quota, Reply
 from convops.testing._checks._check import Check, plain_cells
+from convops.testing._checks._spots import plain_code
 from convops.testing._checks.cells import key_of
 from convops.testing._forbidden import Bars, modules_of, nothing_from_outside
 from convops.testing._replay import Noted, Played, record, replay
 from convops.testing._stage import Stage
-from convops.testing._subject import NOWHERE, Case, Subject, expect, plainest, variants, words
+from convops.testing._subject import NOWHERE, Case, Subject, expect, plainest, words
 
 
 def _batches(stage: Stage, case: Case) -> Iterator[list[Operation]]:
     """Yield every form of a cell's operation, alone and, where they may be, together."""
     key = key_of(case)
     pipeline = stage.pipeline()
-    for operation in variants(key, stage.main(key[1])):
+    for operation in stage.forms(key, stage.main(key[1])):
         stage.prepare(operation)
         yield [pipeline.accept(operation)]
     if stage.subject.support(case).batch > 1:
@@ -35,7 +36,7 @@ def _batches(stage: Stage, case: Case) -> Iterator[list[Operation]]:
 
 def _refusals(stage: Stage, played: Played) -> Iterator[list[Noted]]:
     """Yield what was noted with each answer in turn replaced by a refusal."""
-    codes = list(stage.provider.codes)[:3]
+    codes = [plain_code(key) for key in list(stage.provider.codes)[:3]]
     for place, note in enumerate(played.notes):
         for code in codes:
             refusal = read_reply(stage.simulator.refusal(code))
@@ -128,7 +129,7 @@ def _calls_honest(subject: Subject, case: Case) -> None:
     key = key_of(case)
     for number in range(len(_forms(subject, case))):
         with Stage(subject, case) as stage:
-            operation = variants(key, stage.main(key[1]))[number]
+            operation = stage.forms(key, stage.main(key[1]))[number]
             stage.prepare(operation)
             operation = stage.pipeline().accept(operation)
             said = words(operation)
@@ -146,7 +147,7 @@ def _calls_honest(subject: Subject, case: Case) -> None:
 
 def _forms(subject: Subject, case: Case) -> list[Operation]:
     with Stage(subject, case) as stage:
-        return variants(key_of(case), stage.main(key_of(case)[1]))
+        return stage.forms(key_of(case), stage.main(key_of(case)[1]))
 
 
 def _expect_honest(said: str, note: Noted, operation: Operation) -> None:
@@ -177,7 +178,7 @@ def _quota(subject: Subject, case: Case) -> None:
     rate = subject.support(case).rate
     with Stage(subject, case) as stage:
         for number in range(len(_forms(subject, case))):
-            operation = stage.pipeline().accept(variants(key, stage.main(key[1]))[number])
+            operation = stage.pipeline().accept(stage.forms(key, stage.main(key[1]))[number])
             call = next(provider.flow(stage.account, [operation]))
             quota = provider.quota(stage.account, call)
             said = f"the quota of {call.action}"
@@ -221,7 +222,7 @@ def _is_hashable(value: object) -> bool:
 def _batch_key(subject: Subject, case: Case) -> None:
     key, provider = key_of(case), subject.provider
     with Stage(subject, case) as stage:
-        for operation in variants(key, stage.main(key[1])):
+        for operation in stage.forms(key, stage.main(key[1])):
             twin = type(operation)(**{name: getattr(operation, name) for name in _fields(operation)})
             given, again = (provider.batch_key(stage.account, one) for one in (operation, twin))
             said = f"the batch key of {words(operation)}"
