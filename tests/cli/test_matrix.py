@@ -248,5 +248,5 @@ def test_every_mistake_of_a_plugin_is_one_line_that_names_its_package(run, insta
     found = {
         one["name"]: one["problem"] for one in json.loads(run("providers", "--json").stdout)["providers"]
     }
-    assert found.keys() == {"memory", "tencent", *MISTAKES}
+    assert found.keys() == {"matrix", "memory", "tencent", *MISTAKES}
     assert found["memory"] is found["tencent"] is None

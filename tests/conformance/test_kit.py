@@ -251,7 +251,7 @@ def test_five_lines_are_a_suite(tmp_path):
     )
     assert "the deviation is no longer needed: not needed" in said
     assert "test_quota[mute-group-async]" not in said
-    assert "1 failed, 10 passed" in said
+    assert "1 failed, 12 passed" in said
 
 
 def test_an_app_tests_itself_in_three_lines(tmp_path):
