@@ -50,7 +50,15 @@ def from_keywords(name: str, settings: Mapping[str, object]) -> Account:
     Raises:
         ConfigError: the provider or a setting is unknown, missing or of a wrong type.
     """
-    provider = find_provider(name)
+    return from_provider(find_provider(name), settings)
+
+
+def from_provider(provider: AnyProvider, settings: Mapping[str, object]) -> Account:
+    """Return the account that keyword arguments describe, at a provider that need not be installed.
+
+    Raises:
+        ConfigError: a setting is unknown, missing or of a wrong type.
+    """
     return Account(provider, _model(provider, settings))
 
 

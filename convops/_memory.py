@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any
 
 from attrs import evolve, frozen
 
 from convops._locks import Lock
 from convops._states import ConversationState
-from convops.errors import Effect, OperationError
+from convops.errors import Effect, MalformedReplyError, OperationError, UnsupportedOperationError
 from convops.operations import (
     ClearUnread,
     Conversation,
@@ -37,6 +38,7 @@ from convops.provider import (
     Transport,
     Unsigned,
     Verdict,
+    error_for,
     hookimpl,
     member,
 )
@@ -46,6 +48,12 @@ BATCH = 100
 
 _PINNED = Support(fidelity=Fidelity.NATIVE, evidence=Evidence.LIVE, batch=BATCH, time_pinned=True)
 _NATIVE = Support(fidelity=Fidelity.NATIVE, evidence=Evidence.LIVE, batch=BATCH)
+
+
+_ERRORS: Mapping[str, type[OperationError]] = {
+    kind.__name__: kind for kind in OperationError.__subclasses__()
+}
+_FACTS = ("code", "retryable", "retry_after", "what", "expired")
 
 
 # --- The vendor ---------------------------------------------------------------------------------------
@@ -60,22 +68,40 @@ class _Entry:
     read_up_to: float | None = None
 
 
+@frozen(kw_only=True)
+class _Fault:
+    error: OperationError
+    operation: type[Operation]
+    conversation: Conversation | None
+    applies: bool
+    claimed: Operation | None = None
+
+    def hits(self, operation: Operation) -> bool:
+        if self.claimed is not None:
+            return (operation, operation.at) == (self.claimed, self.claimed.at)
+        return isinstance(operation, self.operation) and self.conversation in (None, operation.conversation)
+
+
 class MemoryStore:
     """The conversations of every account that names this store; safe to share by threads.
 
     A conversation nobody mentioned before is empty, read and not muted.
+
+    Attributes:
+        now: its clock, in Unix seconds.
     """
 
     def __init__(self, *, now: Callable[[], float] = time.time) -> None:
-        self._now = now
+        self.now = now
         self._lock = Lock()
         self._entries: dict[Conversation, _Entry] = {}
+        self._faults: list[_Fault] = []
 
     def receive(self, conversation: Conversation, count: int = 1) -> None:
         """Let `count` messages arrive from the other side."""
         with self._lock.held:
             entry = self._entries.get(conversation, _Entry())
-            arrived = (*entry.arrived, *[self._now()] * count)
+            arrived = (*entry.arrived, *[self.now()] * count)
             messages = entry.messages + count
             self._entries[conversation] = evolve(entry, arrived=arrived, messages=messages, listed=True)
 
@@ -91,17 +117,67 @@ class MemoryStore:
             return {key: _seen(entry) for key, entry in self._entries.items() if entry.listed}
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Forget everything, faults that were not played too."""
         with self._lock.held:
             self._entries.clear()
+            self._faults.clear()
+
+    def fail(
+        self,
+        error: OperationError,
+        *,
+        operation: type[Operation] = Operation,
+        conversation: Conversation | None = None,
+        times: int = 1,
+        applies: bool = False,
+    ) -> None:
+        """Let the next operations fail: each of them as often as it is tried.
+
+        Args:
+            error: what comes of them; its effect must be `NOT_APPLIED` or `UNKNOWN`.
+            operation: only operations of this class.
+            conversation: only operations on this conversation.
+            times: how many operations.
+            applies: whether the asked state is brought about all the same; then the effect is `UNKNOWN`.
+
+        Raises:
+            ValueError: the error cannot come from a vendor, or contradicts `applies`.
+        """
+        if isinstance(error, UnsupportedOperationError) or type(error) not in _ERRORS.values():
+            raise ValueError(f"no vendor answers {type(error).__name__}")
+        if applies and error.effect is not Effect.UNKNOWN:
+            raise ValueError("what was applied all the same has the effect UNKNOWN")
+        fault = _Fault(error=error, operation=operation, conversation=conversation, applies=applies)
+        with self._lock.held:
+            self._faults += [fault] * times
 
     def perform(self, operation: Operation) -> Effect:
-        """Bring about the state an operation asks for, and say whether it held before."""
+        """Bring about the state an operation asks for, and say whether it held before.
+
+        Raises:
+            OperationError: `fail` said so.
+        """
         with self._lock.held:
-            entry = self._entries.get(operation.conversation, _Entry(listed=False))
-            after = _after(operation, entry)
-            self._entries[operation.conversation] = after
-            return Effect.ALREADY if after == entry else Effect.APPLIED
+            fault = self._fault(operation)
+            if fault is None:
+                return self._bring_about(operation)
+            if fault.applies:
+                self._bring_about(operation)
+            raise fault.error.with_facts()
+
+    def _fault(self, operation: Operation) -> _Fault | None:
+        for place, fault in enumerate(self._faults):
+            if fault.hits(operation):
+                # The very operation again, `at` included, is another try of it.
+                self._faults[place] = evolve(fault, claimed=operation)
+                return fault
+        return None
+
+    def _bring_about(self, operation: Operation) -> Effect:
+        entry = self._entries.get(operation.conversation, _Entry(listed=False))
+        after = _after(operation, entry)
+        self._entries[operation.conversation] = after
+        return Effect.ALREADY if after == entry else Effect.APPLIED
 
 
 def _after(operation: Operation, entry: _Entry) -> _Entry:
@@ -133,6 +209,28 @@ def memory_store(name: str = "default") -> MemoryStore:
     return _STORES.setdefault(name, MemoryStore())
 
 
+def forget_store(name: str) -> None:
+    """Forget a store: accounts that name it from now on find a fresh one."""
+    _STORES.pop(name, None)
+
+
+def answer_document(store: MemoryStore, document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a store answers to a call's body: one effect or one error for each operation."""
+    return {"outcomes": [_told(store, from_document(one)) for one in document["operations"]]}
+
+
+def _told(store: MemoryStore, operation: Operation) -> dict[str, Any]:
+    try:
+        return {"effect": store.perform(operation).value}
+    except OperationError as error:
+        facts = {name: getattr(error, name) for name in _FACTS if hasattr(error, name)}
+        return {
+            "error": type(error).__name__,
+            "words": error.args[0],
+            "facts": facts | {"effect": error.effect.value},
+        }
+
+
 class _Adapter:
     """Answers the provider's calls from a store, without HTTP."""
 
@@ -140,9 +238,7 @@ class _Adapter:
         self._store = store
 
     def answer(self, call: Call) -> HttpReply:
-        documents = (call.body or {})["operations"]
-        effects = [self._store.perform(from_document(document)).value for document in documents]
-        return HttpReply(200, {}, json.dumps({"effects": effects}).encode())
+        return HttpReply(200, {}, json.dumps(answer_document(self._store, call.body or {})).encode())
 
 
 class _Transport(_Adapter):
@@ -198,11 +294,14 @@ class MemoryProvider(Provider[MemoryAccount]):
     def flow(self, account: MemoryAccount, operations: Sequence[Operation]) -> Flow:
         documents = [to_document(operation) for operation in operations]
         reply = yield Call(action=operations[0].name, body={"operations": documents})
-        effects = member(reply.document, "effects", list)
-        return [Verdict(Effect(effect)) for effect in effects]
+        outcomes = member(reply.document, "outcomes", list)
+        if len(outcomes) != len(operations):
+            raise MalformedReplyError("the answer holds another number of outcomes than was asked for")
+        return [_verdict(outcome) for outcome in outcomes]
 
     def read(self, call: Call, reply: Reply) -> OperationError | None:
-        return None
+        code = reply.document.get("refused")
+        return None if code is None else error_for(self.codes, code)
 
     def quota(self, account: MemoryAccount, call: Call) -> Quota:
         return Quota(key=(self.name, account.store), rate=math.inf)
@@ -212,6 +311,25 @@ class MemoryProvider(Provider[MemoryAccount]):
 
     def async_transport(self, account: MemoryAccount) -> AsyncTransport:
         return _AsyncTransport(memory_store(account.store))
+
+
+def _verdict(outcome: object) -> Verdict:
+    if not isinstance(outcome, dict):
+        raise MalformedReplyError("an outcome is no object")
+    if "error" not in outcome:
+        return Verdict(_effect(outcome))
+    facts = member(outcome, "facts", dict)
+    kind = _ERRORS.get(member(outcome, "error", str))
+    if kind is None or not facts.keys() <= {*_FACTS, "effect"}:
+        raise MalformedReplyError("an outcome names no error")
+    return Verdict.failed(kind(member(outcome, "words", str), **{**facts, "effect": _effect(facts)}))
+
+
+def _effect(document: Mapping[str, Any]) -> Effect:
+    effect = document.get("effect")
+    if effect not in [known.value for known in Effect]:
+        raise MalformedReplyError("an outcome has no effect")
+    return Effect(effect)
 
 
 @hookimpl

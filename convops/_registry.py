@@ -80,6 +80,8 @@ def _checked(point: EntryPoint) -> AnyProvider:
         provider = manager.hook.convops_provider()
     except (Exception, SystemExit) as error:
         problem = " ".join(f"{type(error).__name__}: {error}".split())
+        if isinstance(error, pluggy.PluginValidationError):
+            problem += "; the one hook is convops_provider"
         raise ConfigError(f"{origin} cannot be loaded: {problem}") from error
     if not isinstance(provider, Provider):
         raise ConfigError(f"{origin} registers no provider: it lacks the hook convops_provider")

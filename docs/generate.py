@@ -1,22 +1,30 @@
-"""Writes what the tables say into the pages: `uv run python docs/generate.py`.
+"""Writes what the kit found into the reports, and what those and the tables say into the pages.
 
-With `--check` nothing is written, and the exit status says whether anything would change.
+`uv run python docs/generate.py` runs the conformance kit on every installed provider first; with `--pages`
+the reports are taken as they are. With `--check` nothing is written, and the exit status says whether
+anything would change.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from convops._cli._matrix import column_of, markdown
+from convops._cli._conformance import report_document
+from convops._cli._matrix import column_from, markdown
+from convops._cli._tables import Table
 from convops._registry import installed
 from convops.errors import OperationError
 from convops.provider import AnyProvider, CodeKey, error_for
+from convops.testing._checks import CHECKS
+from convops.testing._run import run_kit
 
 ROOT = Path(__file__).parent.parent
-MARK = re.compile(r"(<!-- generated: (?P<name>\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+MARK = re.compile(r"(<!-- generated: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 ERRORS = """# Errors
 
@@ -97,23 +105,107 @@ def _first_line(kind: type[OperationError]) -> str:
     return (kind.__doc__ or "").partition("\n")[0].rstrip(".")
 
 
+# --- Reports ------------------------------------------------------------------------------------------
+
+
+def report(provider: AnyProvider) -> str:
+    """Run the kit on a provider, and return its report."""
+    cassettes = ROOT / "cassettes" / provider.name
+    conformed = run_kit(provider, cassettes=cassettes if cassettes.is_dir() else None)
+    return json.dumps(report_document(provider, conformed), indent=2) + "\n"
+
+
+def report_path(name: str) -> Path:
+    """Return where the report of a provider stands."""
+    return ROOT / "docs/conformance" / f"{name}.json"
+
+
+def reports() -> Iterator[tuple[Path, str]]:
+    """Yield the report of every provider with the text it should have."""
+    for found in installed():
+        if found.provider is not None:
+            yield report_path(found.name), report(found.provider)
+
+
+def known_reports() -> dict[str, dict[str, Any]]:
+    """Return the reports that are there, by provider."""
+    documents = [
+        json.loads(path.read_text("utf-8")) for path in sorted(report_path("x").parent.glob("*.json"))
+    ]
+    return {document["provider"]: document for document in documents}
+
+
+def counted(document: dict[str, Any]) -> str:
+    """Return what the kit found at one provider."""
+    counts, page = document["counts"], f"../conformance/{document['provider']}.json"
+    found = (
+        f"Kit {document['kit']} ran {counts['cases']} cases of its checks: {counts['passed']} passed, "
+        f"{counts['failed']} failed, {counts['deviated']} deviated ([report]({page}))."
+    )
+    lines = [found, *(f"- Deviates from `{one['check']}`: {one['reason']}" for one in document["deviations"])]
+    return "\n".join(lines)
+
+
+def checks_table() -> str:
+    """Return the checks, and on how many cases each was run."""
+    known = known_reports()
+    cases = {
+        name: {check["id"]: check["cases"] for check in document["checks"]}
+        for name, document in known.items()
+    }
+    rows = [
+        (f"`{one.id}`", one.sentence, *(str(cases[name].get(one.id, 0)) for name in known))
+        for one in CHECKS.values()
+    ]
+    return Table(columns=("check", "asks for", *known), rows=rows).markdown()
+
+
+# --- Pages ----------------------------------------------------------------------------------------------
+
+
+def blocks() -> dict[str, str]:
+    """Return every generated part of a page, by name."""
+    known = known_reports()
+    # The provider without a vendor is in no matrix of vendors.
+    vendors = {name: document for name, document in known.items() if name != "memory"}
+    return {
+        "matrix": markdown([column_from(document) for document in vendors.values()]),
+        "checks": checks_table(),
+        **{
+            f"cells-{name}": f"{markdown([column_from(document)])}\n\n{counted(document)}"
+            for name, document in vendors.items()
+        },
+    }
+
+
 def pages() -> Iterator[tuple[Path, str]]:
     """Yield every generated page with the text it should have."""
     yield ROOT / "docs/errors.md", error_page()
-    vendors = [found.provider for found in installed() if found.provider and found.provider.codes]
-    blocks = {"matrix": markdown([column_of(provider) for provider in vendors])}
-    for page in (ROOT / "README.md",):
+    parts = blocks()
+
+    def filled(found: re.Match[str]) -> str:
+        # A part of another name is written by somebody else.
+        part = parts.get(found["name"])
+        return found[0] if part is None else f"{found[1]}{part.strip()}\n{found[3]}"
+
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))):
         text = page.read_text("utf-8")
-        yield page, MARK.sub(lambda found: f"{found[1]}{blocks[found['name']].strip()}\n{found[3]}", text)
+        if MARK.search(text):
+            yield page, MARK.sub(filled, text)
 
 
 def main() -> int:
-    """Write the pages, or with `--check` say which are stale."""
-    stale = [(page, text) for page, text in pages() if not page.exists() or page.read_text("utf-8") != text]
-    for page, text in stale:
-        sys.stdout.write(f"stale: {page.relative_to(ROOT)}\n")
-        if "--check" not in sys.argv:
-            page.write_text(text, "utf-8")
+    """Write reports and pages, or with `--check` say which are stale."""
+    stale = False
+    # Pages are made from the reports, so those come first.
+    for written in (*([] if "--pages" in sys.argv else [reports]), pages):
+        for page, text in written():
+            if page.exists() and page.read_text("utf-8") == text:
+                continue
+            stale = True
+            sys.stdout.write(f"stale: {page.relative_to(ROOT)}\n")
+            if "--check" not in sys.argv:
+                page.write_text(text, "utf-8")
     return 1 if stale and "--check" in sys.argv else 0
 
 

@@ -17,6 +17,12 @@ KEYS: Sequence[Key] = tuple(product(OPERATIONS, ConversationKind))
 """Every operation on every kind of conversation, in the order in which they are shown."""
 
 
+def key_from(document: Mapping[str, str]) -> Key:
+    """Return the operation and the kind that a document names."""
+    (operation,) = (one for one in OPERATIONS if one.name == document["operation"])
+    return operation, ConversationKind(document["kind"])
+
+
 def cells_of(support: Callable[[type[Operation], ConversationKind], Support]) -> Cells:
     """Return every cell that a client's `supports`, or a provider's `support`, gives."""
     return {key: support(*key) for key in KEYS}

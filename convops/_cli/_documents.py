@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ import attrs
 from convops._cli._say import printable, shown_id
 from convops.errors import ConvopsError, UnsupportedOperationError
 from convops.operations import Conversation, ConversationKind, Delete, MarkRead, Mute, Operation, Outcome
-from convops.support import Caveat, Support
+from convops.support import Caveat, Evidence, Fidelity, Support
 
 # What an error may know besides its words, in the order in which it is printed.
 _FACTS = (
@@ -81,6 +82,24 @@ def support_document(support: Support) -> dict[str, Any]:
         "evidence": support.evidence.value,
         "caveats": [caveat.id for caveat in support.caveats],
     }
+
+
+def support_from(document: Mapping[str, Any], caveats: Mapping[str, Caveat]) -> Support:
+    """Return the cell that `support_document` made a dict of.
+
+    Args:
+        document: the dict.
+        caveats: by id.
+    """
+    return Support(
+        fidelity=Fidelity(document["fidelity"]),
+        lacked_by=document["lacked_by"],
+        evidence=Evidence(document["evidence"]),
+        batch=document["batch"],
+        rate=document["rate"],
+        time_pinned=document["time_pinned"],
+        caveats=tuple(caveats[name] for name in document["caveats"]),
+    )
 
 
 def conversation_words(conversation: Conversation) -> str:

@@ -31,6 +31,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "mute": ("_verbs:mute", "Silence the user's notifications for a conversation."),
     "unmute": ("_verbs:unmute", "Restore the user's notifications for a conversation."),
     "plan": ("_plan:plan", "Show what an operation would send; nothing is sent."),
+    "conformance": ("_conformance:conformance", "Run the conformance kit on a provider."),
     "simulate": ("_simulate:simulate", "Run a simulated vendor until stopped."),
 }
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import attrs
 import click
 from attrs import frozen
 
@@ -18,9 +17,10 @@ from convops._cli._cells import (
     cells_of,
     changed_cells,
     fidelity_words,
+    key_from,
     rate_words,
 )
-from convops._cli._documents import caveat_document, support_document
+from convops._cli._documents import caveat_document, support_document, support_from
 from convops._cli._options import examples
 from convops._cli._say import complain, printable, say, say_json
 from convops._cli._simulators import sample_account
@@ -28,8 +28,9 @@ from convops._cli._tables import Table, show
 from convops._registry import Installed, find_provider, installed
 from convops.errors import ConfigError
 from convops.operations import OPERATIONS, ConversationKind
-from convops.provider import AnyProvider, OneOf
+from convops.provider import AnyProvider
 from convops.support import Caveat
+from convops.testing._switches import switched_on
 
 
 @frozen(kw_only=True)
@@ -89,31 +90,11 @@ def _column(provider: AnyProvider, account: Any) -> Column:
 
     plain = cells(account)
     options = []
-    for name, value, switched in _switched_on(account):
+    for switch, switched in switched_on(account):
         changed = changed_cells(plain, cells(switched))
         if changed:
-            options.append(Option(setting=name, value=value, cells=changed))
+            options.append(Option(setting=switch.setting, value=switch.value, cells=changed))
     return Column(name=provider.name, title=provider.title, cells=plain, options=options)
-
-
-def _switched_on(account: Any) -> Iterator[tuple[str, object, Any]]:
-    """Yield each setting that is off by default, what switches it on, and the account with it on."""
-    for setting in attrs.fields(type(account)):
-        for value in _values(setting):
-            try:
-                switched = attrs.evolve(account, **{setting.name: value})
-            except ConfigError:
-                # It takes other numbers, or is on only together with another setting.
-                continue
-            yield setting.name, value, switched
-
-
-def _values(setting: Any) -> Sequence[object]:
-    """Return what a setting may be besides its default, where that is little: on, one, or a few names."""
-    if isinstance(setting.validator, OneOf):
-        return setting.validator.names
-    off = type(setting.default) in (bool, int) and not setting.default
-    return (type(setting.default)(1),) if off else ()
 
 
 def columns_of(found: Sequence[Installed]) -> tuple[list[Column], dict[str, str]]:
@@ -126,6 +107,26 @@ def columns_of(found: Sequence[Installed]) -> tuple[list[Column], dict[str, str]
         except ConfigError as error:
             problems[one.name] = printable(str(error))
     return columns, problems
+
+
+def column_from(document: Mapping[str, Any]) -> Column:
+    """Return what a conformance report says that a provider can do."""
+    known = {
+        caveat["id"]: Caveat(caveat["id"], caveat["text"], caveat["link"]) for caveat in document["caveats"]
+    }
+
+    def cells(documents: Sequence[Mapping[str, Any]]) -> Cells:
+        return {key_from(one): support_from(one, known) for one in documents}
+
+    return Column(
+        name=document["provider"],
+        title=document["title"],
+        cells=cells(document["cells"]),
+        options=[
+            Option(setting=one["setting"], value=one["value"], cells=cells(one["cells"]))
+            for one in document["options"]
+        ],
+    )
 
 
 # --- As JSON ------------------------------------------------------------------------------------------
@@ -141,13 +142,13 @@ def matrix_document(columns: Sequence[Column], problems: Mapping[str, str]) -> d
     return {
         "providers": [{"name": column.name, "title": column.title} for column in columns],
         "problems": dict(problems),
-        "cells": [one for column in columns for one in _cell_documents(column.name, column.cells)],
+        "cells": [one for column in columns for one in cell_documents(column.name, column.cells)],
         "options": [
             {
                 "provider": column.name,
                 "setting": option.setting,
                 "value": option.value,
-                "cells": _cell_documents(column.name, option.cells),
+                "cells": cell_documents(column.name, option.cells),
             }
             for column in columns
             for option in column.options
@@ -156,7 +157,8 @@ def matrix_document(columns: Sequence[Column], problems: Mapping[str, str]) -> d
     }
 
 
-def _cell_documents(provider: str, cells: Cells) -> list[dict[str, Any]]:
+def cell_documents(provider: str, cells: Cells) -> list[dict[str, Any]]:
+    """Return cells as dicts."""
     return [
         {
             "provider": provider,

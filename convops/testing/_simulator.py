@@ -59,8 +59,8 @@ class Simulator(ABC):
     """A vendor, simulated from its documents: a pure core over a state, safe to share by threads.
 
     Args:
-        now: the vendor's clock, in Unix seconds.
-        rate_limits: whether the documented limits are counted.
+        now: the vendor's clock, in Unix seconds; read from the attribute whenever it is needed.
+        rate_limits: whether the documented limits are counted; likewise.
 
     Attributes:
         provider: the provider's short name.

@@ -51,6 +51,7 @@ LATEST = 2**53 - 1
 JOINED = "join"
 LEFT = "leave"
 ABSENT = "M_NOT_FOUND"
+FORGOTTEN = "M_FORBIDDEN"
 SILENT: Sequence[Sequence[str]] = ([], ["dont_notify"])
 """Actions that notify nobody; the second is what older clients write."""
 
@@ -290,8 +291,14 @@ def _leave(conversation: Conversation) -> Flow:
         yield from prepare(user)
         room = conversation.other
     else:
-        # One that was left and not forgotten is where an earlier try ended.
-        room = yield from _room(conversation, or_left=True)
+        try:
+            # One that was left and not forgotten is where an earlier try ended.
+            room = yield from _room(conversation, or_left=True)
+        except NotFoundError as error:
+            if error.code != FORGOTTEN:
+                raise
+            # m.direct goes on listing what the user has left and forgotten.
+            return [ALREADY]
     yield _tell(codes.LEAVE_ROOM, "POST", user, "rooms", room, "leave", body={})
     yield _tell(codes.FORGET_ROOM, "POST", user, "rooms", room, "forget", body={})
     return [APPLIED]

@@ -296,7 +296,7 @@ class MatrixSimulator(Simulator):
     def refusal(self, code: int | str) -> HttpReply:
         """Return the server's answer for an errcode."""
         more = {"retry_after_ms": 1000} if code == "M_LIMIT_EXCEEDED" else {}
-        return _refuse(Refused(STATUSES[str(code)], str(code), **more))
+        return _refuse(Refused(STATUSES.get(str(code), 400), str(code), **more))
 
     def _serve(self, request: HttpRequest) -> Document:
         found = _endpoint(request.target)

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from convops._cli._group import convops
 from convops._cli._scene import arrange
+from convops._registry import _load
 from convops.testing import serve
 from convops_tencent.simulator import TencentSimulator
 from convops_zego.simulator import ZegoSimulator
@@ -128,4 +129,7 @@ def install(tmp_path, monkeypatch):
         monkeypatch.delitem(sys.modules, module, raising=False)
         return site
 
-    return install
+    # A plugin is loaded once in a process, and these come and go.
+    _load.cache_clear()
+    yield install
+    _load.cache_clear()

@@ -222,3 +222,31 @@ def test_a_broken_plugin_is_listed_with_its_problem_among_the_others(run, instal
         one for one in json.loads(run("providers", "--json").stdout)["providers"] if one["name"] == "broken"
     ]
     assert found["problem"] == problem
+
+
+MISTAKES = {
+    "misspelled": (
+        "from convops.provider import hookimpl\n@hookimpl\ndef convops_provided(): ...\n",
+        "the one hook is convops_provider",
+    ),
+    "failing": ("raise LookupError('no such thing')\n", "LookupError: no such thing"),
+    "zego": (bare("zego"), "two plugins provide 'zego'"),
+    "old": (bare("old", method="contract = 0"), "was written for contract 0"),
+}
+
+
+def test_every_mistake_of_a_plugin_is_one_line_that_names_its_package(run, install):
+    for name, (source, _) in MISTAKES.items():
+        install(name, source)
+    result = run("providers")
+    assert result.exit_code == 0
+    lines = [line for line in result.stdout.splitlines() if ": " in line]
+    for name, (_, said) in MISTAKES.items():
+        (line,) = (line for line in lines if line.startswith(f"{name}: "))
+        assert f"strange_{name} 7.1" in line
+        assert said in line
+    found = {
+        one["name"]: one["problem"] for one in json.loads(run("providers", "--json").stdout)["providers"]
+    }
+    assert found.keys() == {"matrix", "memory", "tencent", *MISTAKES}
+    assert found["memory"] is found["tencent"] is None

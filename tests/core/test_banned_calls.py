@@ -25,6 +25,12 @@ ALLOWED = {
     ): "the address of a socket that was just opened",
 }
 
+# Where a module is named for another reason than its use.
+NAMED = {
+    ("convops/testing/_forbidden.py", "random"): "it is barred there",
+    ("convops/testing/_scanner.py", "pickle"): "what it writes is searched for secrets, and never read back",
+}
+
 SCHEMES = ("http://", "https://")
 URL_WORDS = {"base_url", "origin", "url"}
 URL_TAKERS = {"URL", "Request", "build_request", "urlopen"}
@@ -179,7 +185,11 @@ def chance_from_elsewhere(tree, path):
     found = [
         node
         for node, module, name in imports(tree)
-        if (module in CHANCE_MODULES and (module, name) not in allowed) or (module, name) == ("os", "urandom")
+        if (
+            (module in CHANCE_MODULES and (module, name) not in allowed)
+            or (module, name) == ("os", "urandom")
+        )
+        and (path, module) not in NAMED
     ]
     return found + [node for node in ast.walk(tree) if is_dotted(node, "os", "urandom")]
 
@@ -220,9 +230,11 @@ def is_class(node):
     return isinstance(node.func, ast.Attribute) and word_of(node.func.value) in ("datetime", "date")
 
 
-def text_run_as_code(tree, _):
+def text_run_as_code(tree, path):
     """What executes text, or builds objects from bytes, does what a stranger says."""
-    found = [node for node, module, _ in imports(tree) if module in UNSAFE_MODULES]
+    found = [
+        node for node, module, _ in imports(tree) if module in UNSAFE_MODULES and (path, module) not in NAMED
+    ]
     found += [
         node
         for node in ast.walk(tree)

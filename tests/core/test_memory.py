@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from convops import (
+    AuthenticationError,
     ClearUnread,
     Conversation,
     ConversationKind,
@@ -15,9 +16,18 @@ from convops import (
     Effect,
     Evidence,
     Fidelity,
+    LimitExceededError,
     MarkRead,
     Mute,
+    NotFoundError,
+    OperationError,
+    ProviderError,
+    ProviderUnavailableError,
+    RateLimitedError,
+    TransportError,
+    UnsupportedOperationError,
 )
+from convops._memory import forget_store
 from convops.testing import ConversationState, MemoryStore, memory_store
 
 DM = Conversation.direct(user="alice", peer="bob")
@@ -224,3 +234,77 @@ def test_a_store_is_the_same_for_the_same_name(name):
     assert memory_store(name) is memory_store(name)
     assert memory_store(name) is not memory_store(f"{name}-other")
     assert memory_store() is memory_store("default")
+
+
+# --- Scripted faults --------------------------------------------------------------------------------------
+
+
+def test_an_operation_that_is_to_fail_fails_as_often_as_it_is_tried(opened, name, store):
+    store.receive(DM)
+    store.fail(ProviderUnavailableError("busy"))
+    chat = opened("memory", store=name, attempts=2)
+    (outcome, after) = chat.apply([ClearUnread(DM), Mute(DM)])
+    assert (type(outcome.error), outcome.attempts) == (ProviderUnavailableError, 2)
+    assert outcome.error.args == ("busy",)
+    assert after.effect is Effect.APPLIED
+    assert store.state(DM).unread == 1
+    assert chat.clear_unread(DM).effect is Effect.APPLIED
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        AuthenticationError("late", expired=True, code="E1"),
+        NotFoundError("gone", what="peer", code=7),
+        LimitExceededError("full"),
+        RateLimitedError("slow", retry_after=60.0),
+        ProviderError("odd", code=99, retryable=True),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_the_facts_of_a_scripted_error_arrive(opened, name, store, error):
+    store.fail(error)
+    (outcome,) = opened("memory", store=name, attempts=1).apply([Mute(DM)])
+    given = {**vars(error), "provider": "memory", "operation": "mute", "attempts": 1}
+    assert type(outcome.error) is type(error)
+    assert vars(outcome.error) == given
+
+
+def test_a_fault_hits_only_what_it_is_meant_for(opened, name, store):
+    chat = opened("memory", store=name, attempts=1)
+    store.fail(LimitExceededError("full"), operation=Mute, conversation=TEAM, times=2)
+    operations = [Mute(DM), Mute(TEAM), ClearUnread(TEAM), Mute(TEAM, muted=False), Mute(TEAM)]
+    assert [outcome.ok for outcome in chat.apply(operations)] == [True, False, True, False, True]
+
+
+def test_what_is_applied_without_being_told_is_in_doubt(opened, name, store):
+    store.receive(DM)
+    store.fail(TransportError("lost"), applies=True)
+    (outcome,) = opened("memory", store=name, attempts=1).apply([Delete(DM)])
+    assert outcome.effect is Effect.UNKNOWN
+    assert store.state(DM) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "options", "said"),
+    [
+        (RateLimitedError("slow"), {"applies": True}, "has the effect UNKNOWN"),
+        (UnsupportedOperationError("no", support=None), {}, "no vendor answers"),
+        (OperationError("any"), {}, "no vendor answers"),
+    ],
+)
+def test_a_fault_that_no_vendor_could_play_is_refused(store, error, options, said):
+    with pytest.raises(ValueError, match=said):
+        store.fail(error, **options)
+
+
+def test_clearing_a_store_forgets_its_faults(opened, name, store):
+    store.fail(LimitExceededError("full"))
+    store.clear()
+    assert opened("memory", store=name).mute(DM).effect is Effect.APPLIED
+
+
+def test_a_store_that_was_forgotten_begins_afresh(name, store):
+    store.receive(DM)
+    forget_store(name)
+    assert memory_store(name).state(DM) is None

@@ -98,6 +98,21 @@ PROVIDER_FACE = [
 ]
 
 
+TESTING_FACE = [
+    "Conformance",
+    "ConversationState",
+    "Exchange",
+    "Fault",
+    "MemorySimulator",
+    "MemoryStore",
+    "MemoryWorld",
+    "Simulator",
+    "asgi",
+    "memory_store",
+    "serve",
+]
+
+
 def public(module):
     found = importlib.import_module(module)
     return [pytest.param(name, getattr(found, name), id=f"{module}.{name}") for name in found.__all__]
@@ -119,6 +134,10 @@ def test_the_face_is_exactly_this():
 
 def test_the_contract_for_plugins_is_exactly_this():
     assert sorted(importlib.import_module("convops.provider").__all__) == PROVIDER_FACE
+
+
+def test_the_face_for_tests_is_exactly_this():
+    assert sorted(importlib.import_module("convops.testing").__all__) == TESTING_FACE
 
 
 def test_a_name_that_is_not_there_is_no_attribute():
