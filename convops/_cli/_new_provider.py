@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.metadata import version
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
 import click
@@ -18,10 +20,11 @@ from convops._cli._say import printable, say, say_json
 from convops._registry import installed_names
 from convops.errors import ConfigError
 
-NAME = re.compile("(?=.{1,30}$)[a-z][a-z0-9]*([-_][a-z0-9]+)*")
+NAME = re.compile("(?=.{1,30}$)[a-z][a-z0-9]*(-[a-z0-9]+)*")
 """A name of a provider that is also good for a package, a module and, capitalised, a class."""
 
 TEMPLATE = "_template"
+PACKAGE = "convops_NAME"
 SUFFIX = ".tmpl"
 
 
@@ -56,7 +59,7 @@ class Names:
     @property
     def words(self) -> Mapping[str, str]:
         """What stands in a template, and what takes its place."""
-        parts = [part.capitalize() for part in re.split("[-_]", self.name)]
+        parts = [part.capitalize() for part in self.name.split("-")]
         return {
             "%NAME%": self.name,
             "%MODULE%": self.module,
@@ -93,9 +96,7 @@ def _templates(folder: Traversable, at: PurePosixPath) -> list[tuple[PurePosixPa
 
 
 def _named(path: PurePosixPath, names: Names) -> PurePosixPath:
-    # A package index would take a real .gitignore among the templates for its own.
-    parts = {"gitignore": ".gitignore", "convops_NAME": names.module}
-    return PurePosixPath(*(parts.get(part, part) for part in path.parts))
+    return PurePosixPath(*(names.module if part == PACKAGE else part for part in path.parts))
 
 
 def write(directory: Path, rendered: Mapping[PurePosixPath, str]) -> None:
@@ -132,17 +133,19 @@ def _make_folder(folder: Path, made: list[Path]) -> None:
 
 def _unmake(made: list[Path]) -> None:
     for path in reversed(made):
-        if path.is_dir():
-            path.rmdir()
-        else:
-            path.unlink(missing_ok=True)
+        with suppress(OSError):
+            if path.is_dir():
+                path.rmdir()
+            else:
+                path.unlink()
 
 
 def next_commands(name: str, directory: Path) -> list[str]:
     """Return what to run next."""
     place = shlex.quote(str(directory))
+    installer = "python -m pip" if find_spec("pip") else "uv pip"
     return [
-        f"python -m pip install -e {shlex.quote(f'{directory}[test]')}",
+        f"{installer} install -e {shlex.quote(f'{directory}[test]')}",
         f"python -m pytest {place}",
         f"convops conformance {name}",
     ]
