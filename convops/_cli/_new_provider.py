@@ -20,7 +20,7 @@ from convops._cli._say import printable, say, say_json
 from convops._registry import installed_names
 from convops.errors import ConfigError
 
-NAME = re.compile("(?=.{1,30}$)[a-z][a-z0-9]*(-[a-z0-9]+)*")
+NAME = re.compile("(?=.{2,30}$)[a-z][a-z0-9]*(-[a-z0-9]+)*")
 """A name of a provider that is also good for a package, a module and, capitalised, a class."""
 
 TEMPLATE = "_template"
@@ -44,7 +44,7 @@ class Names:
     def __attrs_post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
             raise ConfigError(
-                f"{self.name!r} cannot be a provider's name: it takes up to 30 lower-case letters and "
+                f"{self.name!r} cannot be a provider's name: it takes 2 to 30 lower-case letters and "
                 "digits, with single dashes inside, and begins with a letter"
             )
         for other in installed_names():

@@ -79,7 +79,7 @@ def test_the_extra_for_tests_is_the_one_of_the_library(written):
     assert project["optional-dependencies"]["test"] == ["convops[testing]"]
 
 
-@pytest.mark.parametrize("name", ["p", LONGEST])
+@pytest.mark.parametrize("name", ["pp", LONGEST])
 def test_what_is_written_is_formatted_and_passes_the_linter(written, name):
     lint = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["ruff"]["lint"]
     convention = f'lint.pydocstyle.convention = "{lint["pydocstyle"]["convention"]}"'
