@@ -10,6 +10,7 @@ from importlib.metadata import version
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from importlib.util import find_spec
+from keyword import iskeyword
 from pathlib import Path, PurePosixPath
 
 import click
@@ -47,6 +48,8 @@ class Names:
                 f"{self.name!r} cannot be a provider's name: it takes 2 to 30 lower-case letters and "
                 "digits, with single dashes inside, and begins with a letter"
             )
+        if iskeyword(self.name):
+            raise ConfigError(f"{self.name!r} is a word of Python; take another name")
         for other in installed_names():
             if _module(other) == self.module:
                 raise ConfigError(f"a provider called {other!r} is installed already; take another name")

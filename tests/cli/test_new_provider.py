@@ -176,6 +176,10 @@ def test_a_name_that_cannot_be_one_is_refused(run, tmp_path, name):
     assert not (tmp_path / "new").exists()
 
 
+def test_a_word_of_python_is_refused(run, tmp_path):
+    assert "'class' is a word of Python" in refused(run("new-provider", "class", tmp_path / "new"))
+
+
 @pytest.mark.parametrize("name", ["zego", "tencent", "memory"])
 def test_a_name_that_is_taken_is_refused(run, tmp_path, name):
     assert f"a provider called '{name}' is installed already" in refused(
