@@ -126,7 +126,9 @@ def conformance(  # noqa: PLR0913 - one for each option
     only: Sequence[str],
     as_json: bool,
 ) -> None:
-    """Run the conformance kit on a provider, against the simulator it names.
+    """Run the conformance kit on a provider.
+
+    It speaks to the simulator that the provider names.
 
     Exit status: 0 it conforms, 1 it does not, 2 the kit cannot be run.
     """
