@@ -44,10 +44,15 @@ def find_provider(name: str) -> AnyProvider:
     return _load(name)
 
 
+def installed_names() -> list[str]:
+    """Return the name of every installed provider in order, loading none."""
+    return sorted({point.name for point in _points()})
+
+
 def installed() -> list[Installed]:
     """Return every installed provider in order of name, the broken ones with their problem."""
     found: list[Installed] = []
-    for name in sorted({point.name for point in _points()}):
+    for name in installed_names():
         package = ", ".join(sorted({_package(point) for point in _points(name)}))
         try:
             found.append(Installed(name=name, package=package, provider=_load(name)))
@@ -60,7 +65,7 @@ def installed() -> list[Installed]:
 def _load(name: str) -> AnyProvider:
     points = _points(name)
     if not points:
-        names = sorted({point.name for point in _points()})
+        names = installed_names()
         near = difflib.get_close_matches(name, names, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise ConfigError(f"no provider is called {name!r}; {hint}installed: {', '.join(names) or 'none'}")

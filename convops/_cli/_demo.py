@@ -138,7 +138,7 @@ def batch_lines(runs: Sequence[Performance]) -> list[str]:
         outcomes = [step.outcome for step in run.steps if step.act == number]
         wire = run.wires[number]
         calls = ", ".join(f"{count} x {action}" for action, count in wire.calls.items())
-        lines.append(f"{run.provider}: {calls}")
+        lines.append(f"{run.provider}: {calls or 'nothing was sent'}")
         if wire.answer:
             lines.append(f"  answered {wire.answer}")
         lines += [

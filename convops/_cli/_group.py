@@ -33,6 +33,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "plan": ("_plan:plan", "Show what an operation would send; nothing is sent."),
     "conformance": ("_conformance:conformance", "Run the conformance kit on a provider."),
     "simulate": ("_simulate:simulate", "Run a simulated vendor until stopped."),
+    "new-provider": (
+        "_new_provider:new_provider",
+        "Write the package of a new provider, working and tested.",
+    ),
 }
 
 
