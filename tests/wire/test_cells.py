@@ -9,6 +9,7 @@ import pytest
 from convops.operations import ClearUnread, ConversationKind, Delete, MarkRead, Mute
 from convops.provider import Call
 from convops.support import Evidence, Fidelity
+from convops_matrix.flows import Matrix
 from convops_tencent.flows import Tencent
 from convops_zego.flows import Zego
 from tests.wire.worlds import SIMULATORS
@@ -97,6 +98,12 @@ PROBES = {
         },
         writes=False,
     ),
+    Matrix: Call(
+        action="whoami",
+        method="GET",
+        path=("_matrix", "client", "v3", "account", "whoami"),
+        writes=False,
+    ),
 }
 
 
@@ -105,6 +112,6 @@ def test_the_call_that_proves_credentials_asks_for_little_and_changes_nothing(pr
     assert provider().probe(None) == PROBES[provider]
 
 
-@pytest.mark.parametrize("provider", [Zego, Tencent])
+@pytest.mark.parametrize("provider", [Zego, Tencent, Matrix])
 def test_the_simulator_a_provider_names_is_there(provider):
     assert pkgutil.resolve_name(provider.simulator) is SIMULATORS[provider.name]

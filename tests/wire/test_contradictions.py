@@ -105,6 +105,15 @@ def test_a_refusal_under_another_status_of_success_is_a_refusal(status):
         chat.mute(A)
 
 
+def test_a_success_that_says_it_failed_is_not_believed():
+    vendor = TencentSimulator(rate_limits=False)
+    vendor.misbehave(Fault(body=b'{"ActionStatus":"FAIL","ErrorInfo":"","ErrorCode":0}'))
+    settings = {**vendor.settings, "region": "china", "transport": vendor.transport()}
+    with convops.connect("tencent", **settings) as chat, pytest.raises(MalformedReplyError) as refused:
+        chat.mute(A)
+    assert refused.value.effect is Effect.UNKNOWN
+
+
 DM = Conversation.direct(user="alice", peer="bob")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
