@@ -285,6 +285,17 @@ def test_a_direct_room_that_was_left_and_not_forgotten_is_forgotten(chat, server
     assert actions(server)[-4:] == ["read_m.direct", "read_member", "leave", "forget"]
 
 
+@pytest.mark.parametrize("operation", [ClearUnread, MarkRead, Mute])
+def test_a_direct_room_that_was_left_is_only_good_for_deleting(chat, server, operation):
+    server.misbehave(Fault(action="forget", code="M_FORBIDDEN"))
+    chat.apply([Delete(DM)])
+
+    outcome = only(chat.apply([operation(DM)]))
+
+    assert (type(outcome.error), outcome.error.code) == (NotFoundError, "leave")
+    assert outcome.effect is Effect.NOT_APPLIED
+
+
 @pytest.mark.parametrize("listed", [None, "text", [], [7], ["#alias:x"], {"a": 1}, [".."]])
 def test_what_m_direct_lists_is_not_trusted(chat, server, listed):
     server.misbehave(Fault(action="read_m.direct", body=json.dumps({BOB: listed}).encode()))
