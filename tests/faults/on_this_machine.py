@@ -73,8 +73,15 @@ def _threads(stage: Stage) -> Result:
     assert [outcome.operation.conversation for outcome in outcomes] == conversations
     assert {(outcome.effect, outcome.attempts) for outcome in outcomes} == {(Effect.APPLIED, 1)}
     assert all(map(stage.holds, conversations))
+    _forget_waits_of_threads(stage)
     stage.subject = conversations[0]
     return Result(outcomes[0], None)
+
+
+def _forget_waits_of_threads(stage: Stage) -> None:
+    # One that the machine held up between looking at the clock and taking its slot finds the slots of
+    # others ahead of it, and waits for as long as it was held up: that is no wait of a policy.
+    stage.waits.clear()
 
 
 def _fork(stage: Stage) -> Result:
@@ -254,6 +261,7 @@ def _pool_full(stage: Stage) -> Result:
         with ThreadPoolExecutor(MANY) as threads:
             running = [threads.submit(stage.verb, stage.sibling) for _ in range(MANY)]
             full[0]()
+            _forget_waits_of_threads(stage)
             result = stage.do(timeout=SHORT)
             gate.open()
             assert all(future.result().ok for future in running)
