@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import ssl
+from collections.abc import Mapping
 from typing import Any
 
 from attrs import frozen
@@ -12,7 +14,33 @@ from convops.errors import ConfigError
 from convops.provider import AsyncTransport, Transport
 from convops.secret import Secret
 
-ADAPTERS = ("httpx",)
+
+@frozen(kw_only=True)
+class Adapter:
+    """Where an adapter lives; it is loaded when it is first asked for.
+
+    Attributes:
+        library: what it needs to be installed; the extra of that name brings it.
+        module: where its classes are.
+        blocking: the class for a `Client`; None where it has none.
+        asynchronous: the class for an `AsyncClient`; None where it has none.
+    """
+
+    library: str
+    module: str
+    blocking: str | None = None
+    asynchronous: str | None = None
+
+
+ADAPTERS: Mapping[str, Adapter] = {
+    "httpx": Adapter(
+        library="httpx",
+        module="convops._transports.httpx_adapter",
+        blocking="HttpxTransport",
+        asynchronous="AsyncHttpxTransport",
+    ),
+}
+DEFAULT = "httpx"
 
 
 @frozen(kw_only=True)
@@ -64,9 +92,7 @@ class TransportOptions:
         if _has(self.given, "exchange", "close") and not inspect.iscoroutinefunction(self.given.exchange):
             given: Transport = self.given
             return given
-        from convops._transports.httpx_adapter import HttpxTransport  # noqa: PLC0415 - httpx loads slowly
-
-        return HttpxTransport(self)
+        return self._made("blocking", "a Client")  # type: ignore[no-any-return]
 
     def open_async(self, own: AsyncTransport | None) -> AsyncTransport:
         """Return an asynchronous adapter; otherwise as `open`."""
@@ -75,9 +101,23 @@ class TransportOptions:
         if _has(self.given, "exchange", "aclose") and inspect.iscoroutinefunction(self.given.exchange):
             given: AsyncTransport = self.given
             return given
-        from convops._transports.httpx_adapter import AsyncHttpxTransport  # noqa: PLC0415 - as above
+        return self._made("asynchronous", "an AsyncClient")  # type: ignore[no-any-return]
 
-        return AsyncHttpxTransport(self)
+    def _made(self, flavour: str, client: str) -> Any:
+        """Return the adapter of that name, or the default one around what was given."""
+        name = self.transport if isinstance(self.transport, str) else DEFAULT
+        adapter = ADAPTERS[name]
+        wanted = getattr(adapter, flavour)
+        if wanted is None:
+            fitting = ", ".join(name for name, other in ADAPTERS.items() if getattr(other, flavour))
+            raise ConfigError(f"transport {name!r} does not serve {client}; these do: {fitting}")
+        try:
+            module = importlib.import_module(adapter.module)
+        except ModuleNotFoundError as error:
+            problem = f"transport {name!r} needs {error.name}: install convops[{adapter.library}]"
+        else:
+            return getattr(module, wanted)(self)
+        raise ConfigError(problem)
 
 
 def _has(given: object, *names: str) -> bool:
