@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from attrs import frozen
 
@@ -21,15 +20,14 @@ class Blame:
 
     provider: str
 
-    @contextmanager
-    def plugin(self, what: str, run: Run | None = None) -> Iterator[None]:
-        """Run a piece of the plugin.
+    def asked(self, what: str, ask: Callable[..., Any], *arguments: Any, run: Run | None = None) -> Any:
+        """Return what a piece of the plugin gives.
 
         Raises:
             PluginError: it raised anything but an `OperationError`.
         """
         try:
-            yield
+            return ask(*arguments)
         except (OperationError, PluginError):
             raise
         except Exception as error:

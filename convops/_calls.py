@@ -121,8 +121,7 @@ class Caller:
             PluginError: the plugin has a bug.
         """
         run.start_call()
-        with self.blame.plugin("a call of the flow", run):
-            known = self.facts.get(call)
+        known: Reply | None = self.blame.asked("a call of the flow", self.facts.get, call, run=run)
         if known is not None:
             return known
         effort = _Effort(call, self._quota(call, run))
@@ -179,19 +178,18 @@ class Caller:
     # --- Whether and where ---
 
     def _quota(self, call: Call, run: Run) -> Quota:
-        with self.blame.plugin("quota", run):
-            quota = self.provider.quota(self.account, call)
-            hash(self.blame.checked("quota", quota, Quota, run).key)
-            if not quota.rate > 0:
-                raise ValueError(quota.rate)
+        quota = self.blame.asked("quota", self.provider.quota, self.account, call, run=run)
+        quota = self.blame.checked("quota", quota, Quota, run)
+        self.blame.asked("quota", _check_quota, quota, run=run)
         return quota if self.pace is None else Quota(key=quota.key, rate=self.pace)
 
     def _admitted(self, effort: _Effort, run: Run) -> Steps[tuple[OneShot, Host, Slot]]:
         """Wait for a host that may be called, and for a slot to call it in."""
         while True:
             host = yield from self._host(effort, run)
-            with self.blame.plugin("a call of the flow", run):
-                attempt = self.signing.attempt(effort.call, host.base_url)
+            attempt: OneShot = self.blame.asked(
+                "a call of the flow", self.signing.attempt, effort.call, host.base_url, run=run
+            )
             slot = yield from self._slot(effort.quota, run, effort.tries)
             if not host.breaker.admit(self.environment.monotonic()):
                 return attempt, host, slot
@@ -304,7 +302,7 @@ class Caller:
             # Our own queue says nothing of the host.
             host.breaker.abandon(now, began=started)
         else:
-            host.breaker.note(error, now, self.environment.random(), began=started)
+            host.breaker.note(error, now, self.environment.random() if error else 0.0, began=started)
         return tried, error or answer
 
     def _report(self, tried: _Tried, error: ConvopsError | None = None, wait: float | None = None) -> None:
@@ -324,9 +322,9 @@ class Caller:
             return failure_error(result, origin)
         try:
             reply = read_reply(result)
-            with self.blame.plugin("read", run):
-                run.request_id = clean_request_id(self.provider.request_id(reply))
-                refusal = self.provider.read(call, reply)
+            request_id = self.blame.asked("read", self.provider.request_id, reply, run=run)
+            run.request_id = clean_request_id(request_id)
+            refusal = self.blame.asked("read", self.provider.read, call, reply, run=run)
             if refusal is not None:
                 self.blame.checked("read", refusal, OperationError, run)
         except MalformedReplyError as malformed:
@@ -339,6 +337,12 @@ class Caller:
         if expired:
             self.signing.start_afresh()
         return error or reply
+
+
+def _check_quota(quota: Quota) -> None:
+    hash(quota.key)
+    if not quota.rate > 0:
+        raise ValueError(quota.rate)
 
 
 def _was_unreachable(error: OperationError) -> bool:

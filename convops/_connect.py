@@ -125,15 +125,15 @@ def _account(where: Secret, keywords: dict[str, object]) -> tuple[Account, dict[
 
 def _open(account: Account, options: dict[str, object]) -> Client:
     pipeline, transports, timeout = _prepared(account, options)
-    with Blame(account.provider.name).plugin("transport"):
-        own = account.provider.transport(account.settings)
+    provider = account.provider
+    own = Blame(provider.name).asked("transport", provider.transport, account.settings)
     return Client(pipeline, transports.open(own), timeout)
 
 
 def _open_async(account: Account, options: dict[str, object]) -> AsyncClient:
     pipeline, transports, timeout = _prepared(account, options)
-    with Blame(account.provider.name).plugin("async_transport"):
-        own = account.provider.async_transport(account.settings)
+    provider = account.provider
+    own = Blame(provider.name).asked("async_transport", provider.async_transport, account.settings)
     return AsyncClient(pipeline, transports.open_async(own), timeout)
 
 

@@ -21,21 +21,18 @@ def read_document(body: bytes) -> Mapping[str, Any]:
         MalformedReplyError: no UTF-8, no JSON, no object; a duplicate key, NaN or infinity, a lone
             surrogate, nesting deeper than 32, or more than 20,000 objects and lists.
     """
-    if body.count(b"{") + body.count(b"[") > CONTAINERS_MAX:
+    containers = body.count(b"{") + body.count(b"[")
+    if containers > CONTAINERS_MAX:
         raise MalformedReplyError(f"the answer holds more than {CONTAINERS_MAX} objects and lists")
     try:
-        document = json.loads(
-            body.decode(),
-            object_pairs_hook=_unique,
-            parse_constant=_no_constant,
-            parse_float=_finite,
-        )
+        document = _from_json(body.decode())
     except (ValueError, RecursionError):
         # No detail: the exception would carry the body along.
         document = None
     if not isinstance(document, dict):
         raise MalformedReplyError("the answer is not a JSON object")
-    _check_depth(document)
+    if containers > DEPTH_MAX:
+        _check_depth(document)
     # Only an escape can bring a lone surrogate in: UTF-8 cannot.
     if b"\\u" in body and not _encodable(document):
         raise MalformedReplyError("the answer holds a lone surrogate")
@@ -58,6 +55,11 @@ def _finite(text: str) -> float:
     if not math.isfinite(number):
         raise ValueError("not a finite number")
     return number
+
+
+_from_json = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite
+).decode
 
 
 def _check_depth(document: Any) -> None:

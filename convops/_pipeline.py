@@ -9,7 +9,6 @@ from collections.abc import Collection, Generator, Hashable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import attrs
 from attrs import define, field
 
 from convops._blame import Blame
@@ -30,8 +29,8 @@ from convops.operations import OPERATIONS, ConversationKind, MarkRead, Operation
 from convops.provider import AnyProvider, Call, Flow, Reply, Verdict
 from convops.support import Support
 
-CLOCK_TOLERANCE = timedelta(seconds=60)
-"""How far ahead of this machine's clock a caller's time may be."""
+CLOCK_TOLERANCE = 60.0
+"""How far ahead of the vendor's clock a caller's time may be, in seconds."""
 
 FORESEEN_MAX = 20
 """How many calls of one flow a plan shows."""
@@ -68,13 +67,13 @@ class Pipeline:
     _reporter: Reporter = field(init=False)
     _signing: Signing = field(init=False)
     _caller: Caller = field(init=False)
+    _cells: dict[Hashable, Support] = field(init=False, factory=dict)
 
     def __attrs_post_init__(self) -> None:
         self._blame = Blame(self.provider.name)
         self._reporter = Reporter(self.provider.name, self.observer, self.observe_ids, self.id_key)
         signer = self._blame.made(lambda: self.provider.signer(self.account))
-        with self._blame.plugin("origins"):
-            hosts = tuple(Host(base_url) for base_url in self.provider.origins(self.account))
+        hosts = self._blame.asked("origins", lambda: tuple(map(Host, self.provider.origins(self.account))))
         if not hosts:
             raise self._blame.bug("origins gave nothing")
         self._signing = Signing(signer, now=self.environment.time, nonce=self.environment.nonce)
@@ -100,13 +99,16 @@ class Pipeline:
         Raises:
             InvalidRequestError: an argument is no operation class or no kind.
         """
+        known = self._cells.get((operation, kind))
+        if known is not None:
+            return known
         if operation not in OPERATIONS:
             raise InvalidRequestError("ask about ClearUnread, MarkRead, Delete or Mute")
         if not isinstance(kind, ConversationKind):
             raise InvalidRequestError("ask about a ConversationKind")
-        with self._blame.plugin("support"):
-            support = self.provider.support(self.account, operation, kind)
-        return self._blame.checked("support", support, Support)
+        support = self._blame.asked("support", self.provider.support, self.account, operation, kind)
+        cell = self._cells[operation, kind] = self._blame.checked("support", support, Support)
+        return cell
 
     def accept(self, operation: Operation) -> Operation:
         """Return the operation, stamped with the time if it had none, by this machine's clock.
@@ -124,10 +126,9 @@ class Pipeline:
         raise refusal
 
     def _accept(self, operation: Operation) -> Operation:
-        now = datetime.fromtimestamp(self._signing.now(), UTC)
         up_to = operation.up_to if isinstance(operation, MarkRead) else None
         for name, moment in (("up_to", up_to), ("at", operation.at)):
-            if moment is not None and moment > now + CLOCK_TOLERANCE:
+            if moment is not None and moment.timestamp() > self._signing.now() + CLOCK_TOLERANCE:
                 raise InvalidRequestError(f"{name} lies in the future: {moment.isoformat()}")
         kind = operation.conversation.kind
         support = self.support(type(operation), kind)
@@ -141,18 +142,17 @@ class Pipeline:
             raise UnsupportedOperationError(
                 "the vendor cannot pin up_to, and would mark newer messages too", support=support
             )
-        with self._blame.plugin("check"):
-            self.provider.check(self.account, operation)
+        self._blame.asked("check", self.provider.check, self.account, operation)
         self.batch_key(operation)
         if operation.at is not None:
             return operation
-        return attrs.evolve(operation, at=datetime.fromtimestamp(self.environment.time(), UTC))
+        return operation.decided(datetime.fromtimestamp(self.environment.time(), UTC))
 
     def batch_key(self, operation: Operation) -> Hashable:
         """Return what operations must have in common to share a call; None keeps one alone."""
-        with self._blame.plugin("batch_key"):
-            key = self.provider.batch_key(self.account, operation)
-            hash(key)
+        key = self._blame.asked("batch_key", self.provider.batch_key, self.account, operation)
+        if key is not None:
+            self._blame.asked("batch_key", hash, key)
         return None if key is None else (type(operation), key)
 
     def batch_max(self, operation: Operation) -> int:
@@ -168,8 +168,7 @@ class Pipeline:
             for _ in range(FORESEEN_MAX):
                 if not isinstance(step, Call):
                     break
-                with self._blame.plugin("a call of the flow"):
-                    known = self._caller.facts.get(step)
+                known = self._blame.asked("a call of the flow", self._caller.facts.get, step)
                 # What is remembered is not sent.
                 if known is None:
                     calls.append(step)
@@ -260,28 +259,21 @@ class Pipeline:
         return step
 
     def _flow(self, operations: Sequence[Operation], run: Run | None) -> Flow:
-        with self._blame.plugin("flow", run):
-            flow = self.provider.flow(self.account, operations)
+        flow: Flow = self._blame.asked("flow", self.provider.flow, self.account, operations, run=run)
         if not isinstance(flow, Generator):
             raise self._blame.bug(f"flow gave {type(flow).__name__}, not a generator", run)
         return flow
 
     def _next(self, flow: Flow, came: Reply | OperationError | None, run: Run | None) -> Call | list[Verdict]:
         """Go on with a flow until it asks for another call, or ends."""
-        with self._blame.plugin("flow", run):
-            try:
-                if isinstance(came, OperationError):
-                    call = flow.throw(came)
-                else:
-                    # The first step has nothing to send.
-                    call = next(flow) if came is None else flow.send(came)
-            except StopIteration as stop:
-                verdicts = self._blame.checked("flow", stop.value, list, run)
-                for verdict in verdicts:
-                    if not self._blame.checked("flow", verdict, Verdict, run).is_consistent:
-                        raise ValueError(verdict.effect) from None
-                return verdicts
-        return self._blame.checked("flow", call, Call, run)
+        step = self._blame.asked("flow", _advanced, flow, came, run=run)
+        if not isinstance(step, StopIteration):
+            return self._blame.checked("flow", step, Call, run)
+        verdicts = self._blame.checked("flow", step.value, list, run)
+        for verdict in verdicts:
+            if not self._blame.checked("flow", verdict, Verdict, run).is_consistent:
+                raise self._blame.bug("flow gave a verdict whose error contradicts its effect", run)
+        return verdicts
 
     def _stale(self, places: Collection[int], outcomes: Mapping[int, Outcome]) -> set[int]:
         """Return the places of operations that meant "until now", and took effect."""
@@ -340,12 +332,23 @@ class Pipeline:
         return error.with_facts(provider=self.provider.name, operation=operation.name, **facts)
 
 
+def _advanced(flow: Flow, came: Reply | OperationError | None) -> object:
+    """Go on with a flow; return the call it yields, or how it ended."""
+    try:
+        if isinstance(came, OperationError):
+            return flow.throw(came)
+        # The first step has nothing to send.
+        return next(flow) if came is None else flow.send(came)
+    except StopIteration as stop:
+        return stop
+
+
 def _later(operations: Sequence[Operation], places: Collection[int], seconds: float) -> list[Operation]:
     """Return the operations, with those at some places decided later."""
     if not seconds:
         return list(operations)
     return [
-        attrs.evolve(operation, at=operation.at + timedelta(seconds=seconds))
+        operation.decided(operation.at + timedelta(seconds=seconds))
         if place in places and operation.at is not None
         else operation
         for place, operation in enumerate(operations)

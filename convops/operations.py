@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import attrs
 from attrs import field, frozen
@@ -109,6 +109,15 @@ class Operation:
 
     conversation: Conversation = field(validator=_a_conversation)
     at: datetime | None = field(default=None, kw_only=True, eq=False, validator=_moment)
+
+    def decided(self, at: datetime) -> Self:
+        """Return the operation as if decided at that moment, an aware datetime."""
+        # Everything else was checked when this one was made.
+        copy = object.__new__(type(self))
+        for member in attrs.fields(type(self)):
+            object.__setattr__(copy, member.name, getattr(self, member.name))
+        object.__setattr__(copy, "at", at)
+        return copy
 
 
 @frozen

@@ -64,10 +64,8 @@ def examine(
     """
     provider, settings = account.provider, account.settings
     blame = Blame(provider.name)
-    with blame.plugin("origins"):
-        origins = tuple(provider.origins(settings))
-    with blame.plugin("transport"):
-        own = provider.transport(settings)
+    origins = blame.asked("origins", lambda: tuple(provider.origins(settings)))
+    own = blame.asked("transport", provider.transport, settings)
     context = context or _certifi_context()
     reachable = list(origins)
     if own is not None:
@@ -140,8 +138,7 @@ class _Asking:
     def checks(self, reachable: list[str]) -> Iterator[Check]:
         provider, settings = self.account.provider, self.account.settings
         signer = self.blame.made(lambda: provider.signer(settings))
-        with self.blame.plugin("probe"):
-            probe = provider.probe(settings)
+        probe = self.blame.asked("probe", provider.probe, settings)
         if probe is None:
             yield from _unasked(
                 provider.name, own=self.own is not None, unsigned=isinstance(signer, Unsigned)

@@ -43,8 +43,7 @@ def operations(account: Account) -> Iterator[Check]:
     provider, blame = account.provider, Blame(account.provider.name)
 
     def cell(operation: type[Operation], kind: ConversationKind) -> Support:
-        with blame.plugin("support"):
-            found = provider.support(account.settings, operation, kind)
+        found = blame.asked("support", provider.support, account.settings, operation, kind)
         return blame.checked("support", found, Support)
 
     for (operation, kind), support in cells_of(cell).items():

@@ -122,7 +122,7 @@ DEFECTS = (
     Defect(
         "a garbled document is completed",
         read_document,
-        "json.loads(",
+        "_from_json(",
         "(lambda *a, **k: {'Code': 0, 'ErrorCode': 0, 'ActionStatus': 'OK'})(",
     ),
     Defect("history is not erased", zego._delete, "if operation.erase_history:", "if False:"),
