@@ -31,7 +31,11 @@ class Blame:
         except (OperationError, PluginError):
             raise
         except Exception as error:
-            raise self.bug(f"{what} raised {type(error).__name__}", run) from error
+            raise self.raised(what, error, run) from error
+
+    def raised(self, what: str, error: Exception, run: Run | None) -> PluginError:
+        """Return the error that names what a piece of the plugin raised as its bug."""
+        return self.bug(f"{what} raised {type(error).__name__}", run)
 
     def made(self, make: Callable[[], object]) -> Signer:
         """Return the signer a plugin makes.

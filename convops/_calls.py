@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Hashable
 from typing import Any
 
 from attrs import define, field, frozen
@@ -42,15 +44,25 @@ class Host:
     breaker: Breaker = field(factory=Breaker)
 
 
-@frozen
+@define
 class _Tried:
-    """One attempt that was made."""
+    """One attempt that was made.
 
-    call: Call
+    Attributes:
+        attempt: what was sent.
+        host: where to.
+        result: what came of it.
+        tries: which try of the call it was.
+        began: when, on the monotonic clock.
+        ended: when the result was there.
+    """
+
+    attempt: OneShot
     host: Host
     result: HttpReply | Failure
     tries: int
-    seconds: float
+    began: float
+    ended: float
 
 
 @define
@@ -121,21 +133,26 @@ class Caller:
             PluginError: the plugin has a bug.
         """
         run.start_call()
-        known: Reply | None = self.blame.asked("a call of the flow", self.facts.get, call, run=run)
+        known: Reply | None = None
+        if call.once:
+            known = self.blame.asked("a call of the flow", self.facts.get, call, run=run)
         if known is not None:
             return known
         effort = _Effort(call, self._quota(call, run))
         while True:
             attempt, host, slot = yield from self._admitted(effort, run)
             run.key = effort.quota.key, host.base_url
+            began = self.environment.monotonic()
             if effort.tries == run.tries_before == 0:
-                self.budget.earn(run.key, self.environment.monotonic())
+                self.budget.earn(run.key, began)
             effort.tries += 1
             run.tries = max(run.tries, effort.tries)
             deadline = slot.at + run.timeout if run.deadline is None else run.deadline
-            began = self.environment.monotonic()
+            run.request_id = None
             try:
-                tried, answer = yield from self._attempt(attempt, host, run, deadline, effort.tries)
+                result = yield Exchange(attempt, deadline)
+                tried = _Tried(attempt, host, result, effort.tries, began, self.environment.monotonic())
+                answer = self._answer(tried, run)
             except BaseException:
                 host.breaker.abandon(self.environment.monotonic(), began=began)
                 raise
@@ -178,36 +195,55 @@ class Caller:
     # --- Whether and where ---
 
     def _quota(self, call: Call, run: Run) -> Quota:
-        quota = self.blame.asked("quota", self.provider.quota, self.account, call, run=run)
-        quota = self.blame.checked("quota", quota, Quota, run)
-        self.blame.asked("quota", _check_quota, quota, run=run)
-        return quota if self.pace is None else Quota(key=quota.key, rate=self.pace)
+        try:
+            quota = self.blame.checked("quota", self.provider.quota(self.account, call), Quota, run)
+            hash(quota.key)
+            usable = quota.rate > 0
+        except (OperationError, PluginError):
+            raise
+        except Exception as error:
+            raise self.blame.raised("quota", error, run) from error
+        if not usable:
+            raise self.blame.bug("quota gave a rate that is not above 0", run)
+        return quota if self.pace is None else _paced(quota.key, self.pace)
 
     def _admitted(self, effort: _Effort, run: Run) -> Steps[tuple[OneShot, Host, Slot]]:
         """Wait for a host that may be called, and for a slot to call it in."""
         while True:
-            host = yield from self._host(effort, run)
-            attempt: OneShot = self.blame.asked(
-                "a call of the flow", self.signing.attempt, effort.call, host.base_url, run=run
-            )
-            slot = yield from self._slot(effort.quota, run, effort.tries)
+            now = self.environment.monotonic()
+            host = self._rested(effort, now)
+            if host is None:
+                host = yield from self._outlasted(effort, run, now)
+                now = self.environment.monotonic()
+            try:
+                attempt = OneShot(effort.call, host.base_url, self.signing)
+            except (OperationError, PluginError):
+                raise
+            except Exception as error:
+                raise self.blame.raised("a call of the flow", error, run) from error
+            slot = self.pacer.reserve(effort.quota, now)
+            if slot.at > now or (run.deadline is not None and now >= run.deadline):
+                slot = yield from self._awaited(slot, now, effort, run)
             if not host.breaker.admit(self.environment.monotonic()):
                 return attempt, host, slot
             # Others found it broken while this call waited for its slot.
             self.pacer.give_back(slot)
 
-    def _host(self, effort: _Effort, run: Run) -> Steps[Host]:
-        began = self.environment.monotonic()
+    def _rested(self, effort: _Effort, now: float) -> Host | None:
+        """Return the preferred one of the hosts that may be called."""
+        for host in self.hosts:
+            if host not in effort.unreachable and not host.breaker.rest(now):
+                return host
+        return None
+
+    def _outlasted(self, effort: _Effort, run: Run, began: float) -> Steps[Host]:
+        """Wait until a host may be called."""
         while True:
             now = self.environment.monotonic()
-            waits: list[float] = []
-            for host in self.hosts:
-                if host in effort.unreachable:
-                    continue
-                wait = host.breaker.rest(now)
-                if not wait:
-                    return host
-                waits.append(wait)
+            host = self._rested(effort, now)
+            if host is not None:
+                return host
+            waits = [host.breaker.rest(now) for host in self.hosts if host not in effort.unreachable]
             # A verb says at once that nobody is called; a long list waits for the end of an outage.
             if run.deadline is not None or now - began > OUTAGE_PATIENCE:
                 raise effort.met or ProviderUnavailableError(
@@ -221,17 +257,16 @@ class Caller:
         then = self.environment.monotonic() + wait
         return all(host.breaker.rest(then) for host in self.hosts)
 
-    def _slot(self, quota: Quota, run: Run, tries: int) -> Steps[Slot]:
+    def _awaited(self, slot: Slot, now: float, effort: _Effort, run: Run) -> Steps[Slot]:
+        """Wait for a slot that lies ahead, or for a later one if the vendor asks for a pause meanwhile."""
         while True:
-            now = self.environment.monotonic()
-            slot = self.pacer.reserve(quota, now)
             kept = False
             try:
                 if run.deadline is not None and slot.at >= run.deadline:
                     raise DeadlineExceededError(
                         "no slot within the vendor's rate before the deadline",
                         effect=Effect.NOT_APPLIED,
-                        attempts=tries,
+                        attempts=effort.tries,
                         retry_after=slot.at - now,
                     )
                 if slot.at > now:
@@ -242,6 +277,8 @@ class Caller:
                     self.pacer.give_back(slot)
             if not self.pacer.is_held(slot):
                 return slot
+            now = self.environment.monotonic()
+            slot = self.pacer.reserve(effort.quota, now)
 
     def _slow_down(self, quota: Quota, error: OperationError, wait: float | None) -> None:
         if not isinstance(error, RateLimitedError):
@@ -272,77 +309,77 @@ class Caller:
 
     # --- One attempt ---
 
-    def _attempt(
-        self, attempt: OneShot, host: Host, run: Run, deadline: float, tries: int
-    ) -> Steps[tuple[_Tried, Reply | OperationError]]:
-        call = attempt.call
-        run.request_id = None
-        started = self.environment.monotonic()
-        result: HttpReply | Failure = yield Exchange(attempt, deadline)
+    def _answer(self, tried: _Tried, run: Run) -> Reply | OperationError:
+        """Return the reply to an attempt, or what it says went wrong."""
+        attempt, result = tried.attempt, tried.result
+        call, breaker = attempt.call, tried.host.breaker
         if isinstance(result, Failure) and attempt.repeated:
             # Whoever asked for a second signature had sent the first.
-            result = Failure(FailureKind.BROKEN, sent=True)
+            result = tried.result = Failure(FailureKind.BROKEN, sent=True)
         if call.writes and (isinstance(result, HttpReply) or result.sent):
             run.sent = True
         if attempt.defect is not None:
             raise self.blame.bug(f"the signer raised {attempt.defect}", run)
-        now = self.environment.monotonic()
-        tried = _Tried(call, host, result, tries, now - started)
         try:
-            answer = self._judge(tried, run, attempt.origin)
+            answer = self._judge(tried, run)
         except PluginError as bug:
             self._report(tried, bug)
             raise
-        error = None
-        if isinstance(answer, OperationError):
-            # A question changes nothing, whatever became of it.
-            effect = answer.effect if call.writes else Effect.NOT_APPLIED
-            error = answer.with_facts(attempts=tries, effect=effect)
+        if isinstance(answer, Reply):
+            breaker.note(None, tried.ended, 0.0, began=tried.began)
+            return answer
+        # A question changes nothing, whatever became of it.
+        effect = answer.effect if call.writes else Effect.NOT_APPLIED
+        error = answer.with_facts(attempts=tried.tries, effect=effect)
         if isinstance(result, Failure) and result.kind is FailureKind.BUSY:
             # Our own queue says nothing of the host.
-            host.breaker.abandon(now, began=started)
+            breaker.abandon(tried.ended, began=tried.began)
         else:
-            host.breaker.note(error, now, self.environment.random() if error else 0.0, began=started)
-        return tried, error or answer
+            breaker.note(error, tried.ended, self.environment.random(), began=tried.began)
+        return error
 
     def _report(self, tried: _Tried, error: ConvopsError | None = None, wait: float | None = None) -> None:
         self.reporter.attempt(
-            tried.call,
+            tried.attempt.call,
             tried.host.base_url,
             tried.result,
             error,
             tries=tried.tries,
-            seconds=tried.seconds,
+            seconds=tried.ended - tried.began,
             wait=wait,
         )
 
-    def _judge(self, tried: _Tried, run: Run, origin: str) -> Reply | OperationError:
-        call, result = tried.call, tried.result
+    def _judge(self, tried: _Tried, run: Run) -> Reply | OperationError:
+        result = tried.result
         if isinstance(result, Failure):
-            return failure_error(result, origin)
+            return failure_error(result, tried.attempt.origin)
         try:
             reply = read_reply(result)
-            request_id = self.blame.asked("read", self.provider.request_id, reply, run=run)
-            run.request_id = clean_request_id(request_id)
-            refusal = self.blame.asked("read", self.provider.read, call, reply, run=run)
+            run.request_id = clean_request_id(self.provider.request_id(reply))
+            refusal = self.provider.read(tried.attempt.call, reply)
             if refusal is not None:
                 self.blame.checked("read", refusal, OperationError, run)
         except MalformedReplyError as malformed:
             return malformed
+        except (OperationError, PluginError):
+            raise
+        except Exception as defect:
+            raise self.blame.raised("read", defect, run) from defect
+        succeeded = refusal is None and reply.is_success
         expired = isinstance(refusal, AuthenticationError) and refusal.expired
-        error = refusal or status_error(reply, now=self.environment.time())
-        if expired or error is None:
+        if succeeded or expired:
             # Only an answer that was understood is believed in what it says of the time.
-            self.signing.learn(reply.headers.get("date"), tried.seconds)
+            self.signing.learn(reply.headers.get("date"), tried.ended - tried.began)
         if expired:
             self.signing.start_afresh()
-        return error or reply
+        if succeeded:
+            return reply
+        return refusal or status_error(reply, now=self.environment.time()) or reply
 
 
-def _check_quota(quota: Quota) -> None:
-    hash(quota.key)
-    if not quota.rate > 0:
-        raise ValueError(quota.rate)
+@functools.lru_cache(maxsize=1024)
+def _paced(key: Hashable, rate: float) -> Quota:
+    return Quota(key=key, rate=rate)
 
 
 def _was_unreachable(error: OperationError) -> bool:

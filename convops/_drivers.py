@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 import os
-import secrets
 import time
 from collections.abc import Callable
 from random import SystemRandom
@@ -18,7 +18,7 @@ REAL = Environment(
     monotonic=time.monotonic,
     time=time.time,
     random=SystemRandom().random,
-    nonce=lambda: secrets.token_bytes(8),
+    nonce=functools.partial(SystemRandom().randbytes, 8),
 )
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork

@@ -13,6 +13,8 @@ DEPTH_MAX = 32
 CONTAINERS_MAX = 20_000
 """Objects and lists in one answer: each takes a hundred times the memory of its two bytes."""
 
+_WHITE_SPACE = " \t\n\r"
+
 
 def read_document(body: bytes) -> Mapping[str, Any]:
     """Return the JSON object a body holds.
@@ -25,7 +27,10 @@ def read_document(body: bytes) -> Mapping[str, Any]:
     if containers > CONTAINERS_MAX:
         raise MalformedReplyError(f"the answer holds more than {CONTAINERS_MAX} objects and lists")
     try:
-        document = _from_json(body.decode())
+        text = body.decode().strip(_WHITE_SPACE)
+        document, end = _from_json(text)
+        if end != len(text):
+            document = None
     except (ValueError, RecursionError):
         # No detail: the exception would carry the body along.
         document = None
@@ -59,7 +64,7 @@ def _finite(text: str) -> float:
 
 _from_json = json.JSONDecoder(
     object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite
-).decode
+).raw_decode
 
 
 def _check_depth(document: Any) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Generator, Hashable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from types import GeneratorType
 from typing import Any
 
 from attrs import define, field
@@ -127,9 +128,10 @@ class Pipeline:
 
     def _accept(self, operation: Operation) -> Operation:
         up_to = operation.up_to if isinstance(operation, MarkRead) else None
-        for name, moment in (("up_to", up_to), ("at", operation.at)):
-            if moment is not None and moment.timestamp() > self._signing.now() + CLOCK_TOLERANCE:
-                raise InvalidRequestError(f"{name} lies in the future: {moment.isoformat()}")
+        if up_to is not None:
+            self._check_past("up_to", up_to)
+        if operation.at is not None:
+            self._check_past("at", operation.at)
         kind = operation.conversation.kind
         support = self.support(type(operation), kind)
         if not support:
@@ -147,6 +149,10 @@ class Pipeline:
         if operation.at is not None:
             return operation
         return operation.decided(datetime.fromtimestamp(self.environment.time(), UTC))
+
+    def _check_past(self, name: str, moment: datetime) -> None:
+        if moment.timestamp() > self._signing.now() + CLOCK_TOLERANCE:
+            raise InvalidRequestError(f"{name} lies in the future: {moment.isoformat()}")
 
     def batch_key(self, operation: Operation) -> Hashable:
         """Return what operations must have in common to share a call; None keeps one alone."""
@@ -198,22 +204,24 @@ class Pipeline:
             patient: give each attempt that time from its slot on instead, however far off that is.
             stamped: places of operations whose time `accept` set, by a clock that may prove wrong.
         """
-        believed, unsure = self._signing.offset, set(stamped)
-        operations = _later(operations, unsure, believed)
+        believed, unsure = self._signing.offset, frozenset(stamped)
+        if believed:
+            operations = _later(operations, unsure, believed)
         started = self.environment.monotonic()
         run = Run(timeout=timeout, deadline=None if patient else started + timeout)
         outcomes: dict[int, Outcome] = {}
-        left = list(range(len(operations)))
-        while left:
+        left: Sequence[int] = range(len(operations))
+        while True:
             try:
                 verdicts = yield from self._round([operations[index] for index in left], run)
             except PluginError as error:
                 for index in left:
                     outcomes[index] = self._defect(operations[index], error, run)
                 break
-            for index, verdict in zip(left, verdicts, strict=True):
+            for place, index in enumerate(left):
                 changed = index in outcomes and outcomes[index].effect is not Effect.NOT_APPLIED
-                outcomes[index] = self._outcome(operations[index], verdict, run, doubt=run.doubt or changed)
+                doubt = run.doubt or changed
+                outcomes[index] = self._outcome(operations[index], verdicts[place], run, doubt=doubt)
             waits = self._waits_before_round(left, verdicts, run)
             if waits and not (yield from self._caller.may_repeat(run)):
                 waits.clear()
@@ -223,10 +231,11 @@ class Pipeline:
                 stale = self._stale(unsure.intersection(left), outcomes)
                 operations = _later(operations, stale | (unsure & waits.keys()), slow)
                 waits |= dict.fromkeys(stale - waits.keys(), 0.0)
+            if not waits:
+                break
             left = sorted(waits)
-            if left:
-                yield Wait(max(waits.values()))
-                run.start_round()
+            yield Wait(max(waits.values()))
+            run.start_round()
         done = [outcomes[index] for index in range(len(operations))]
         for outcome in done:
             self._reporter.outcome(outcome, self.environment.monotonic() - started)
@@ -244,8 +253,9 @@ class Pipeline:
                     step = self._next(flow, error, run)
                 else:
                     step = self._next(flow, reply, run)
-                    # Only now is it known that the flow could do with it too.
-                    self._caller.facts.keep(call, reply)
+                    if call.once:
+                        # Only now is it known that the flow could do with it too.
+                        self._caller.facts.keep(call, reply)
         except OperationError as error:
             if error.effect in (Effect.APPLIED, Effect.ALREADY):
                 raise self._blame.bug("flow raised an error that says it was applied", run) from None
@@ -260,16 +270,27 @@ class Pipeline:
 
     def _flow(self, operations: Sequence[Operation], run: Run | None) -> Flow:
         flow: Flow = self._blame.asked("flow", self.provider.flow, self.account, operations, run=run)
-        if not isinstance(flow, Generator):
+        if type(flow) is not GeneratorType and not isinstance(flow, Generator):
             raise self._blame.bug(f"flow gave {type(flow).__name__}, not a generator", run)
         return flow
 
     def _next(self, flow: Flow, came: Reply | OperationError | None, run: Run | None) -> Call | list[Verdict]:
         """Go on with a flow until it asks for another call, or ends."""
-        step = self._blame.asked("flow", _advanced, flow, came, run=run)
-        if not isinstance(step, StopIteration):
-            return self._blame.checked("flow", step, Call, run)
-        verdicts = self._blame.checked("flow", step.value, list, run)
+        try:
+            if isinstance(came, OperationError):
+                call = flow.throw(came)
+            else:
+                # The first step has nothing to send.
+                call = next(flow) if came is None else flow.send(came)
+        except StopIteration as stop:
+            ended = stop.value
+        except (OperationError, PluginError):
+            raise
+        except Exception as error:
+            raise self._blame.raised("flow", error, run) from error
+        else:
+            return self._blame.checked("flow", call, Call, run)
+        verdicts = self._blame.checked("flow", ended, list, run)
         for verdict in verdicts:
             if not self._blame.checked("flow", verdict, Verdict, run).is_consistent:
                 raise self._blame.bug("flow gave a verdict whose error contradicts its effect", run)
@@ -332,21 +353,8 @@ class Pipeline:
         return error.with_facts(provider=self.provider.name, operation=operation.name, **facts)
 
 
-def _advanced(flow: Flow, came: Reply | OperationError | None) -> object:
-    """Go on with a flow; return the call it yields, or how it ended."""
-    try:
-        if isinstance(came, OperationError):
-            return flow.throw(came)
-        # The first step has nothing to send.
-        return next(flow) if came is None else flow.send(came)
-    except StopIteration as stop:
-        return stop
-
-
 def _later(operations: Sequence[Operation], places: Collection[int], seconds: float) -> list[Operation]:
     """Return the operations, with those at some places decided later."""
-    if not seconds:
-        return list(operations)
     return [
         operation.decided(operation.at + timedelta(seconds=seconds))
         if place in places and operation.at is not None

@@ -87,10 +87,11 @@ class RetryBudget:
     def earn(self, key: Hashable, now: float) -> None:
         """Note a call that is no retry."""
         with self._lock.held:
-            balance = min(self.reserve, self._balance(key, now) + self.share)
             # Put at the end: the first was used longest ago.
-            self._saved.pop(key, None)
-            self._saved[key] = (balance, now)
+            balance, since = self._saved.pop(key, (self.reserve, now))
+            if balance < self.reserve:
+                balance = min(self.reserve, balance + self.share * (1 + max(0.0, now - since)))
+            self._saved[key] = balance, now
             if len(self._saved) > KEPT:
                 del self._saved[next(iter(self._saved))]
 
@@ -150,7 +151,7 @@ class Pacer:
     def reserve(self, quota: Quota, now: float) -> Slot:
         """Take the earliest free slot at or after `now`."""
         with self._lock.held:
-            lane = self._lane(quota.key, now)
+            lane = self._lanes.get(quota.key) or self._lane(quota.key, now)
             while lane.returned:
                 at = heapq.heappop(lane.returned)
                 if at >= now:
@@ -176,9 +177,8 @@ class Pacer:
 
     def is_held(self, slot: Slot) -> bool:
         """Whether a pause was asked for after this slot was taken; it is then worth nothing."""
-        with self._lock.held:
-            lane = self._lanes.get(slot.key)
-            return lane is not None and slot.at < lane.held_until
+        lane = self._lanes.get(slot.key)
+        return lane is not None and slot.at < lane.held_until
 
     def _lane(self, key: Hashable, now: float) -> _Lane:
         lane = self._lanes.get(key)
@@ -230,8 +230,8 @@ class Breaker:
 
     def rest(self, then: float) -> float:
         """Return the seconds from `then` on until a call may be made; nobody is admitted by it."""
-        with self._lock.held:
-            return 0.0 if self._open_until is None else max(0.0, self._open_until - then)
+        open_until = self._open_until
+        return 0.0 if open_until is None else max(0.0, open_until - then)
 
     def note(
         self, error: OperationError | None, now: float, random: float, *, began: float = math.inf
@@ -244,6 +244,8 @@ class Breaker:
             random: evenly drawn from [0, 1).
             began: when the call did.
         """
+        if error is None and not self._failures and self._open_until is None:
+            return
         with self._lock.held:
             if not isinstance(error, _OUTAGE):
                 self._trying = False

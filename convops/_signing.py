@@ -76,13 +76,13 @@ class Signing:
 
     def credentials(self, call: Call) -> Credentials:
         """Return the credentials for sending `call` now."""
-        now = self.now()
-        return self._signer.sign(call, now=now, nonce=self._nonce(), ticket=self._valid_ticket(now))
-
-    def _valid_ticket(self, now: float) -> Ticket | None:
+        now = self._clock() + self._offset
         ticket = self._ticket
-        if ticket is not None and now < ticket.renew_at:
-            return ticket
+        if ticket is None or now >= ticket.renew_at:
+            ticket = self._renewed(ticket, now)
+        return self._signer.sign(call, now=now, nonce=self._nonce(), ticket=ticket)
+
+    def _renewed(self, ticket: Ticket | None, now: float) -> Ticket | None:
         usable = ticket is not None and now < ticket.expires_at
         # Whoever has no usable ticket waits for the one who renews it; the rest go on.
         if not self._renewal.held.acquire(blocking=not usable):

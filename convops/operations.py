@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import Enum
 from typing import Any, ClassVar, Literal, Self
@@ -26,6 +26,9 @@ class ConversationKind(Enum):
 
     DIRECT = "direct"
     GROUP = "group"
+
+    # Members are singletons; Enum's own hash is made in Python, each time.
+    __hash__ = object.__hash__
 
 
 def _check_id(name: str, value: object) -> None:
@@ -89,7 +92,8 @@ def _a_bool(_: Any, attribute: attrs.Attribute[Any], value: object) -> None:
 
 
 def _a_conversation(_: Any, attribute: attrs.Attribute[Any], value: object) -> None:
-    _check(attribute.name, value, Conversation)
+    if not isinstance(value, Conversation):
+        _check(attribute.name, value, Conversation)
 
 
 @frozen
@@ -114,10 +118,17 @@ class Operation:
         """Return the operation as if decided at that moment, an aware datetime."""
         # Everything else was checked when this one was made.
         copy = object.__new__(type(self))
-        for member in attrs.fields(type(self)):
-            object.__setattr__(copy, member.name, getattr(self, member.name))
+        kind: Any = type(self)
+        for read, write in _slots(kind):
+            write(copy, read(self))
         object.__setattr__(copy, "at", at)
         return copy
+
+
+@functools.cache
+def _slots(kind: Any) -> list[tuple[Callable[[Any], Any], Callable[[Any, Any], None]]]:
+    members = [getattr(kind, attribute.name) for attribute in attrs.fields(kind)]
+    return [(member.__get__, member.__set__) for member in members]
 
 
 @frozen
@@ -165,6 +176,9 @@ class Mute(Operation):
     muted: bool = field(default=True, kw_only=True, validator=_a_bool)
 
 
+HOLDS = (Effect.APPLIED, Effect.ALREADY)
+"""The effects after which the asked state holds."""
+
 OPERATIONS: tuple[type[Operation], ...] = (ClearUnread, MarkRead, Delete, Mute)
 
 
@@ -187,7 +201,7 @@ class Outcome:
     attempts: int = 0
 
     def __attrs_post_init__(self) -> None:
-        if (self.error is None) is not (self.effect in (Effect.APPLIED, Effect.ALREADY)):
+        if (self.error is None) is not (self.effect in HOLDS):
             raise ValueError("error is None exactly for an effect of APPLIED or ALREADY")
 
     @property

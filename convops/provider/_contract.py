@@ -10,7 +10,7 @@ import pluggy
 from attrs import frozen
 
 from convops.errors import Effect, InvalidRequestError, OperationError
-from convops.operations import ConversationKind, Operation
+from convops.operations import HOLDS, ConversationKind, Operation
 from convops.provider._codes import CodeTable
 from convops.provider._signer import Signer
 from convops.provider._wire import AsyncTransport, Call, Reply, Transport
@@ -40,9 +40,8 @@ class Verdict:
     @property
     def is_consistent(self) -> bool:
         """Whether it has an error exactly if the asked state does not hold for sure."""
-        holds = (Effect.APPLIED, Effect.ALREADY)
         return (
-            self.effect in holds if self.error is None else {self.effect, self.error.effect}.isdisjoint(holds)
+            self.effect in HOLDS if self.error is None else {self.effect, self.error.effect}.isdisjoint(HOLDS)
         )
 
     @classmethod
@@ -157,14 +156,17 @@ def check_id_bytes(operation: Operation, limit: int, *, groups: bool = True) -> 
         InvalidRequestError: names the id, its length and the limit.
     """
     conversation = operation.conversation
-    direct = conversation.kind is ConversationKind.DIRECT
-    ids = [("user", conversation.user)]
-    if direct or groups:
-        ids.append(("peer" if direct else "group", conversation.other))
-    for name, value in ids:
-        length = len(value.encode())
-        if length > limit:
-            raise InvalidRequestError(f"{name} has {length} UTF-8 bytes; the vendor takes {limit} at most")
+    _check_bytes("user", conversation.user, limit)
+    if conversation.kind is ConversationKind.DIRECT:
+        _check_bytes("peer", conversation.other, limit)
+    elif groups:
+        _check_bytes("group", conversation.other, limit)
+
+
+def _check_bytes(name: str, value: str, limit: int) -> None:
+    length = len(value.encode())
+    if length > limit:
+        raise InvalidRequestError(f"{name} has {length} UTF-8 bytes; the vendor takes {limit} at most")
 
 
 AnyProvider = Provider[Any]

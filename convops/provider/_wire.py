@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import functools
 import json
-import re
-from collections.abc import Mapping
+import string
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any, Protocol
+from urllib.parse import quote
 
 from attrs import field, frozen
 
 from convops.errors import InvalidRequestError
 
-_RESERVED = re.compile(r"[^A-Za-z0-9_.~-]+")
-"""All but what RFC 3986 calls unreserved."""
+_PLAIN = (string.ascii_letters + string.digits + "-._~*").encode()
+"""What RFC 3986 calls unreserved, and the asterisk, which a path and a query may hold as it is."""
 
 _to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
@@ -55,7 +56,7 @@ class Call:
         Raises:
             InvalidRequestError: a path segment is one that servers resolve away.
         """
-        target = extended(_encoded_path(self.path), self.query)
+        target = _encoded_target(self.path, tuple(self.query.items()))
         return extended(target, credentials) if credentials else target
 
     def content(self) -> bytes:
@@ -69,25 +70,23 @@ def extended(target: str, parameters: Mapping[str, str]) -> str:
     """Return an encoded target with more parameters, encoded, in its query."""
     if not parameters:
         return target
-    query = "&".join([f"{_encoded(name)}={_encoded(value)}" for name, value in parameters.items()])
+    pairs: Iterable[tuple[str, str]] = parameters.items()
+    # Most texts need nothing, and `quote` takes its time to find that out.
+    if "".join([*parameters, *parameters.values()]).encode().translate(None, _PLAIN):
+        pairs = [(_encoded(name), _encoded(value)) for name, value in pairs]
+    query = "&".join(["=".join(pair) for pair in pairs])
     return f"{target}&{query}" if "?" in target else f"{target}?{query}"
 
 
-# Most paths are those of an action; what holds ids is forgotten in time.
+# Most targets are those of an action alone; those that hold ids are forgotten in time.
 @functools.lru_cache(maxsize=1024)
-def _encoded_path(segments: tuple[str, ...]) -> str:
-    if not {".", ".."}.isdisjoint(segments):
+def _encoded_target(path: tuple[str, ...], query: tuple[tuple[str, str], ...]) -> str:
+    if not {".", ".."}.isdisjoint(path):
         raise InvalidRequestError("an id of only dots cannot stand in a path")
-    return "/" + "/".join(map(_encoded, segments))
+    return extended("/" + "/".join(map(_encoded, path)), dict(query))
 
 
-def _encoded(text: str) -> str:
-    # As urllib's quote without safe characters, which looks at each byte of a text that needs nothing.
-    return _RESERVED.sub(_percent_encoded, text)
-
-
-def _percent_encoded(reserved: re.Match[str]) -> str:
-    return "".join([f"%{byte:02X}" for byte in reserved[0].encode()])
+_encoded = functools.partial(quote, safe="*")
 
 
 @frozen

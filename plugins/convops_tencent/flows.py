@@ -5,6 +5,7 @@ The page of each call stands beside it; they were read as of 2026-01-27.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -61,6 +62,7 @@ PROBE_GROUP = "convops-doctor"
 RATE = 200.0
 """Calls a second for each SDKAppID and command: the figure on every command's page."""
 ID_BYTES = 32
+JSON = {"contenttype": "json"}
 
 WITHOUT_UNREAD = frozenset({"Meeting", "ChatRoom", "AVChatRoom"})
 """Group types that keep no unread count; resetting it there is answered OK and does nothing (RESET_PAGE)."""
@@ -166,7 +168,7 @@ class Tencent(Provider[TencentAccount]):
                 )
 
     def quota(self, account: TencentAccount, call: Call) -> Quota:
-        return Quota(key=(self.name, account.sdk_app_id, call.action), rate=RATE)
+        return _quota(account.sdk_app_id, call.action)
 
     def read(self, call: Call, reply: Reply) -> OperationError | None:
         # The vendor answers 200 for refusals; the verdict is in the body.
@@ -195,6 +197,11 @@ class Tencent(Provider[TencentAccount]):
             return _reset_group_unread(conversation)
         up_to = operation.up_to if isinstance(operation, MarkRead) else None
         return _mark_read(conversation, up_to or operation.at)
+
+
+@functools.lru_cache(maxsize=1024)
+def _quota(sdk_app_id: int, command: str) -> Quota:
+    return Quota(key=(Tencent.name, sdk_app_id, command), rate=RATE)
 
 
 def _mark_read(conversation: Conversation, moment: datetime | None) -> Flow:
@@ -258,12 +265,9 @@ def _group_type(reply: Reply) -> str:
 
 
 def _call(action: str, body: Mapping[str, object], *, writes: bool = True, removes: bool = False) -> Call:
-    service, command = action.split("/")
-    return Call(
-        action=action,
-        path=("v4", service, command),
-        query={"contenttype": "json"},
-        body=body,
-        writes=writes,
-        removes=removes,
-    )
+    return Call(action=action, path=_path(action), query=JSON, body=body, writes=writes, removes=removes)
+
+
+@functools.cache
+def _path(action: str) -> tuple[str, ...]:
+    return ("v4", *action.split("/"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 import pytest
 from hypothesis import example, given
@@ -27,6 +27,16 @@ def test_names_and_values_of_a_query_arrive_exactly_and_credentials_come_last(qu
     assert target.isascii()
     pairs = parse_qsl(target[2:], keep_blank_values=True, strict_parsing=True, max_num_fields=None)
     assert pairs == [*query.items(), *credentials.items()]
+
+
+@given(
+    path=st.lists(texts.filter(lambda segment: segment not in (".", ".."))),
+    query=st.dictionaries(awkward, awkward),
+)
+def test_a_target_is_spelled_as_urllib_spells_it(path, query):
+    spelled = "/" + "/".join(quote(segment, safe="*") for segment in path)
+    spelled += "?" * bool(query) + urlencode(query, safe="*", quote_via=quote)
+    assert Call(action="Do", path=tuple(path), query=query).target() == spelled
 
 
 @given(path=st.lists(awkward.filter(lambda segment: segment not in (".", "..")), min_size=1))

@@ -78,8 +78,8 @@ DEFECTS = (
     Defect(
         "an unanswered call counts as done",
         Caller._judge,
-        "return failure_error(result, origin)",
-        'return Reply(200, {}, {"Code": 0}) if result.sent else failure_error(result, origin)',
+        "return failure_error(result, ",
+        'return Reply(200, {}, {"Code": 0}) if result.sent else failure_error(result, ',
     ),
     Defect(
         "an unanswered call counts as not sent",
@@ -100,15 +100,15 @@ DEFECTS = (
     Defect(
         "the doubt of an earlier round is forgotten",
         Pipeline.perform,
-        "doubt=run.doubt or changed",
-        "doubt=run.doubt",
+        "run.doubt or changed",
+        "run.doubt",
     ),
     Defect("a partial list is forgotten", zego._silence, "failed = dict(items)", "failed = {}"),
     Defect(
         "what failed and what did not are exchanged",
         Pipeline.perform,
-        "zip(left, verdicts, strict=True)",
-        "zip(left, reversed(verdicts), strict=True)",
+        "operations[index], verdicts[place]",
+        "operations[index], verdicts[-1 - place]",
     ),
     Defect(
         "a broken vendor counts as a success", status_error, "if reply.is_success:", "if reply.status < 600:"
@@ -160,15 +160,15 @@ DEFECTS = (
         "heapq.heappush(lane.returned, slot.at)",
         "heapq.heappush(lane.returned, slot.at); heapq.heappush(lane.returned, slot.at)",
     ),
-    Defect("a slot that was used is given back", Caller._slot, "kept = True", "pass"),
+    Defect("a slot that was used is given back", Caller._awaited, "kept = True", "pass"),
     Defect("slots of the past are given out", Pacer.reserve, "if at >= now:", "if True:"),
     Defect("slots lie too close", Pacer.reserve, "self._STRETCH / quota.rate", "0.9 / quota.rate"),
-    Defect("nobody waits for a slot", Caller._slot, "if slot.at > now:", "if slot.at > now + 0.2:"),
+    Defect("nobody waits for a slot", Caller._awaited, "if slot.at > now:", "if slot.at > now + 0.2:"),
     Defect(
         "each client has a pace of its own",
         Caller._quota,
-        "key=quota.key, rate=self.pace",
-        "key=(quota.key, id(self)), rate=self.pace",
+        "_paced(quota.key, self.pace)",
+        "_paced((quota.key, id(self)), self.pace)",
     ),
     Defect(
         "who waits for a slot does not hear of a wish for rest",
@@ -181,7 +181,7 @@ DEFECTS = (
     Defect("a deadline is not looked at before a wait", Caller._fits, "run.deadline is None or ", "True or "),
     Defect(
         "a deadline is not looked at before a slot",
-        Caller._slot,
+        Caller._awaited,
         "slot.at >= run.deadline",
         "slot.at >= run.deadline + 60",
     ),
@@ -228,7 +228,7 @@ DEFECTS = (
     Defect("nothing is tried again", Retry.wait, "not error.retryable or tries >= self.attempts", "True"),
     Defect(
         "a list does not wait for a broken host",
-        Caller._host,
+        Caller._outlasted,
         "run.deadline is not None or now - began > OUTAGE_PATIENCE",
         "True",
     ),
@@ -268,7 +268,7 @@ DEFECTS = (
     ),
     Defect(
         "an earlier request id is kept",
-        Caller._attempt,
+        Caller.send,
         "run.request_id = None",
         "run.request_id = run.request_id or 'r'",
     ),
