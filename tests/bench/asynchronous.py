@@ -40,7 +40,7 @@ async def httpx_like(target: Target, library: str) -> AsyncIterator[Operate]:
         base_url=target.base_url,
         verify=target.tls() or True,
         timeout=vendor.TIMEOUT,
-        limits=httpx.Limits(max_connections=100, max_keepalive_connections=100),
+        limits=httpx.Limits(max_connections=vendor.CONNECTIONS, max_keepalive_connections=vendor.CONNECTIONS),
         trust_env=False,
     ) as client:
 
@@ -59,7 +59,7 @@ async def aiohttp_session(target: Target) -> AsyncIterator[Operate]:
     query, pairs = vendor.Query(), vendor.pairs()
     async with aiohttp.ClientSession(
         target.base_url,
-        connector=aiohttp.TCPConnector(limit=100, ssl=target.tls() or True),
+        connector=aiohttp.TCPConnector(limit=vendor.CONNECTIONS, ssl=target.tls() or True),
         timeout=aiohttp.ClientTimeout(total=vendor.TIMEOUT),
         cookie_jar=aiohttp.DummyCookieJar(),
     ) as session:

@@ -66,7 +66,7 @@ def httpx_like(target: Target, library: str) -> Iterator[Operate]:
         base_url=target.base_url,
         verify=target.tls() or True,
         timeout=vendor.TIMEOUT,
-        limits=httpx.Limits(max_connections=100, max_keepalive_connections=100),
+        limits=httpx.Limits(max_connections=vendor.CONNECTIONS, max_keepalive_connections=vendor.CONNECTIONS),
         trust_env=False,
     ) as client:
 

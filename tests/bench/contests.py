@@ -75,6 +75,8 @@ class Cast:
         return functools.partial(self.ours, transport=None if name == "default" else adapter)
 
 
+SIGNING = Contest(name="signing", title="Signing", tls=False)
+
 BLOCKING = Cast(
     ours=blocking.ours,
     adapters={"default": "httpx", "fastest": "httptools", "httpx2_adapter": "httpx2"},
@@ -116,28 +118,33 @@ ONLY_TLS = frozenset({"tencentcloud_sdk", "tencentcloud_common"})
 """Who is called by nobody without TLS."""
 
 
-def is_there(adapter: str, cast: Cast) -> bool:
+def is_there(adapter: str, among: Cast) -> bool:
     """Whether convops has the adapter, for this kind of client."""
     known = ADAPTERS.get(adapter)
-    return known is not None and (known.blocking if cast is BLOCKING else known.asynchronous) is not None
+    return known is not None and (known.blocking if among is BLOCKING else known.asynchronous) is not None
+
+
+def cast(contest: Contest) -> Cast:
+    """Return who there is for a contest."""
+    return BLOCKING if contest.flights is None else ASYNC
 
 
 def missing() -> Iterator[str]:
     """Yield the adapters that are not there, in words."""
-    for cast, kind in ((BLOCKING, "blocking"), (ASYNC, "asynchronous")):
-        for adapter in cast.adapters.values():
-            if not is_there(adapter, cast):
+    for known, kind in ((BLOCKING, "blocking"), (ASYNC, "asynchronous")):
+        for adapter in known.adapters.values():
+            if not is_there(adapter, known):
                 yield f"transport={adapter!r}, {kind}: convops has no such adapter"
 
 
 def pairs(contest: Contest) -> dict[str, tuple[str, str]]:
     """Return who meets whom, by key."""
-    cast = BLOCKING if contest.flights is None else ASYNC
+    known = cast(contest)
     found = {}
     for ours, theirs in PAIRS:
-        name = cast.adapters[ours] if theirs == "its_library" else theirs
+        name = known.adapters[ours] if theirs == "its_library" else theirs
         is_shown = contest.tls or name not in ONLY_TLS
-        if is_shown and cast.opener(ours) and cast.opener(name):
+        if is_shown and known.opener(ours) and known.opener(name):
             found[f"{contest.name}.{ours}_vs_{theirs}"] = ours, name
     return found
 
@@ -162,7 +169,7 @@ def opened(contest: Contest, stage: Stage, names: Iterable[str]) -> Iterator[dic
         def contender(name: str) -> Contender:
             operate = runner.run(stack.enter_async_context(ASYNC.opener(name)(target)))
             return Contender(
-                name, lambda count: runner.run(asynchronous.fly(operate, count, flights)), least=flights
+                name, lambda count: runner.run(asynchronous.fly(operate, count, flights)), flights=flights
             )
 
         try:
@@ -182,7 +189,7 @@ def held(contest: Contest, stage: Stage, effort: Effort) -> tuple[dict[str, Spre
     names = dict.fromkeys(name for pair in meetings.values() for name in pair)
     with opened(contest, stage, names) as contenders:
         for contender in contenders.values():
-            contender.prepare(effort.seconds)
+            contender.prepare(effort)
         ratios = {
             key: spread(meet(contenders[ours], contenders[theirs], stage, effort.rounds))
             for key, (ours, theirs) in meetings.items()

@@ -19,18 +19,20 @@ class Effort:
     Attributes:
         rounds: how often each pair meets.
         seconds: about how long one side takes in one round.
+        turns: how many operations each place in flight has at least, so that a round is not all beginning.
         accounts: how many are opened for the figure of memory.
         start_rounds: how many processes are started for the figures of the start.
     """
 
     rounds: int
     seconds: float
+    turns: int
     accounts: int
     start_rounds: int
 
 
-FULL = Effort(rounds=11, seconds=0.4, accounts=10_000, start_rounds=15)
-QUICK = Effort(rounds=3, seconds=0.01, accounts=200, start_rounds=2)
+FULL = Effort(rounds=11, seconds=0.4, turns=10, accounts=10_000, start_rounds=15)
+QUICK = Effort(rounds=2, seconds=0.01, turns=1, accounts=200, start_rounds=1)
 
 
 @frozen
@@ -82,26 +84,26 @@ class Contender:
     Attributes:
         name: what it is called in keys.
         run: performs so many operations.
-        least: the smallest number that makes sense: as many as are in flight.
+        flights: how many are in flight at a time.
         count: how many are performed in one round.
     """
 
     name: str
     run: Callable[[int], object]
-    least: int = 1
+    flights: int = 1
     count: int = 0
     rounds: list[Round] = field(factory=list)
 
-    def prepare(self, seconds: float) -> None:
-        """Connect, warm up, and find out how many operations take so long."""
-        self.run(self.least)
-        count = self.least
+    def prepare(self, effort: Effort) -> None:
+        """Connect, warm up, and find out how many operations take as long as a round is to take."""
+        least = count = self.flights * effort.turns
+        self.run(least)
         while True:
             started = time.perf_counter()
             self.run(count)
             took = time.perf_counter() - started
-            if took >= seconds / 4:
-                self.count = max(self.least, round(count * seconds / took))
+            if took >= effort.seconds / 4:
+                self.count = max(least, round(count * effort.seconds / took))
                 return
             count *= 4
 

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 from urllib.parse import urlsplit
 
 import certifi
@@ -71,14 +72,20 @@ class Target:
 
 
 class Stage:
-    """A running server."""
+    """A running server.
 
-    def __init__(self, ports: dict[str, int], loop: str, ca_file: Path, ca_bundle: Path) -> None:
-        self.loop = loop
-        self._ports = ports
+    Attributes:
+        loop: the library its event loop is of.
+        bound: where client and server run, in words.
+    """
+
+    def __init__(self, told: dict[str, Any], bound: str, ca_file: Path, ca_bundle: Path) -> None:
+        self.loop = told["loop"]
+        self.bound = bound
+        self._ports = told
         self._ca_file = str(ca_file)
         self._ca_bundle = str(ca_bundle)
-        self._asking = http.client.HTTPConnection(HOST, ports["plain"])
+        self._asking = http.client.HTTPConnection(HOST, told["plain"])
 
     def target(self, *, tls: bool, flights: int = 1) -> Target:
         """Return where to send."""
@@ -97,6 +104,12 @@ def processors() -> tuple[int | None, int | None]:
         return None, None
     usable = sorted(os.sched_getaffinity(0))
     return usable[0], usable[-1]
+
+
+def _bound(ours: int | None, theirs: int | None) -> str:
+    if ours is None:
+        return "whichever processors the system gave them"
+    return "one and the same processor" if ours == theirs else "a processor each"
 
 
 @contextlib.contextmanager
@@ -118,4 +131,4 @@ def standing() -> Iterator[Stage]:
             told = json.loads(server.stdout.readline())
             if ours is not None:
                 os.sched_setaffinity(0, {ours})
-            yield Stage(told, told.pop("loop"), ca_file, ca_bundle)
+            yield Stage(told, _bound(ours, theirs), ca_file, ca_bundle)

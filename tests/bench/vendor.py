@@ -22,6 +22,9 @@ MARK_READ_ANSWER = b'{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}'
 CLOUD_ANSWER = b'{"Response":{"RequestId":"5d5d4b3b-4b53-4b27-8b8a-0d5a1b1e1a0f"}}'
 TIMEOUT = 10.0
 """Seconds that every client here is given for one operation."""
+CONNECTIONS = 200
+"""The limit every client is given, twice what is ever in flight: httpx closes connections, and opens others
+in their place, when as many are in flight as its limit allows."""
 
 _SIG_SECONDS = 24 * 60 * 60
 
