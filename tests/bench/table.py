@@ -101,11 +101,11 @@ def _memory(figures: Figures) -> Part:
 
 
 def _conditions(figures: Figures) -> Iterator[str]:
-    machine, versions = figures["machine"], figures["versions"]
+    machine, versions, effort = figures["machine"], figures["versions"], figures["effort"]
     yield (
         f"{machine['system']}, {machine['processor']}, {machine['cores']} cores, "
         f"{machine['memory_gib']} GiB; load {machine['load_before']} before the start; measured "
-        f"{figures['date']}, {figures['effort']['rounds']} rounds of {figures['effort']['seconds']:g} s a side."
+        f"{figures['date']}, {effort['rounds']} rounds of {effort['seconds']:g} s a side."
     )
     if figures["server"]:
         server = figures["server"]
