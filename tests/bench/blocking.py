@@ -185,19 +185,18 @@ def cloud_sdk(target: Target) -> Iterator[Operate]:
 @contextlib.contextmanager
 def floor(target: Target) -> Iterator[Operate]:
     """Open a socket that writes the same bytes each time, and reads as many as the answer has."""
-    connection = connected(target)
     request = vendor.request(target.host, vendor.Query().fresh(), vendor.body(*next(vendor.pairs())))
-    connection.sendall(request)
-    size = len(connection.recv(RECEIVE))
-
-    def operate() -> None:
+    with connected(target) as connection:
         connection.sendall(request)
-        left = size
-        while left > 0:
-            part = connection.recv(RECEIVE)
-            if not part:
-                raise ConnectionError("the server hung up")
-            left -= len(part)
+        size = len(connection.recv(RECEIVE))
 
-    yield operate
-    connection.close()
+        def operate() -> None:
+            connection.sendall(request)
+            left = size
+            while left > 0:
+                part = connection.recv(RECEIVE)
+                if not part:
+                    raise ConnectionError("the server hung up")
+                left -= len(part)
+
+        yield operate

@@ -1,7 +1,7 @@
 """The benchmarks: `uv run --group bench python tests/bench/run.py`.
 
 Each figure is a ratio that was measured in one run: ours and theirs perform the same operation back to back,
-round after round, against a server on this machine. About ten minutes; nothing else should run meanwhile.
+round after round, against a server on this machine. A quarter of an hour; nothing else should run meanwhile.
 
     --quick         tiny rounds, in half a minute: shows that everything runs, and says nothing of speed
     --only ROOM     only this room; may be given several times
