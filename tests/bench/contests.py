@@ -186,7 +186,9 @@ def _repeat(operate: Callable[[], object], count: int) -> None:
 def held(contest: Contest, stage: Stage, effort: Effort) -> tuple[dict[str, Spread], list[Contender]]:
     """Hold a contest; return the ratios by key, and everybody who took part."""
     meetings = pairs(contest)
-    names = dict.fromkeys(name for pair in meetings.values() for name in pair)
+    taking_part = {name for pair in meetings.values() for name in pair}
+    known = cast(contest)
+    names = [name for name in (*known.adapters, *known.baselines) if name in taking_part]
     with opened(contest, stage, names) as contenders:
         for contender in contenders.values():
             contender.prepare(effort)
