@@ -12,7 +12,7 @@ from tests.bench.goals import judged
 
 Figures = Mapping[str, Any]
 BUSY = 0.8
-"""The share of a processor from which on the server may be what is measured."""
+"""The share of a processor from which on somebody else may be what is measured."""
 
 
 @frozen
@@ -107,6 +107,8 @@ def _conditions(figures: Figures) -> Iterator[str]:
         f"{machine['memory_gib']} GiB; load {machine['load_before']} before the start; measured "
         f"{figures['date']}, {effort['rounds']} rounds of {effort['seconds']:g} s a side."
     )
+    if (machine["load_before"] or 0.0) >= BUSY:
+        yield "Others were using the machine, so these figures are to be measured again."
     if figures["server"]:
         server = figures["server"]
         yield f"The server ran on {server['loop']}, client and server on {server['bound']}."

@@ -115,6 +115,12 @@ def test_a_server_that_was_busy_is_told():
     assert "95% of the time while prepared bytes ran" in table.plain(FIGURES)
 
 
+def test_a_machine_that_others_were_using_is_told():
+    busy = {**FIGURES, "machine": {**FIGURES["machine"], "load_before": 3.0}}
+    assert "measured again" in table.markdown(busy)
+    assert "measured again" not in table.markdown(FIGURES)
+
+
 def test_tables_of_one_room_alone_can_be_shown():
     assert "not measured" in table.plain({**FIGURES, "ratios": {}, "contests": [], "server": None})
 
