@@ -2,6 +2,8 @@
 
     uv run python tests/bench/start.py [--json FILE]
 
+Also a room of `run.py`. Here less is better.
+
 The rounds are interleaved, so that a machine that slows down slows both sides. Figures are whole
 processes; each ratio is the median of its rounds, with the smallest and the largest.
 """
@@ -33,10 +35,10 @@ def seconds(code: str) -> float:
     return time.perf_counter() - started
 
 
-def ratio(ours: str, theirs: str) -> dict[str, float]:
+def ratio(ours: str, theirs: str, rounds: int = ROUNDS) -> dict[str, float]:
     """Return the ratio of two lines over interleaved rounds."""
     seconds(ours), seconds(theirs)
-    ratios = [seconds(ours) / seconds(theirs) for _ in range(ROUNDS)]
+    ratios = [seconds(ours) / seconds(theirs) for _ in range(rounds)]
     return {"median": statistics.median(ratios), "min": min(ratios), "max": max(ratios)}
 
 
