@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import select
 import selectors
 import socket
 import ssl
@@ -222,11 +223,15 @@ class _Stream(httpcore.NetworkStream):
 
 def is_readable(connection: Any) -> bool:
     """Whether something came, or ended, on a socket on which nobody waits for anything."""
-    # Between exchanges nothing should arrive: it would be an end, or bytes nobody asked for. A
-    # selector, since `select.select` knows no descriptor from 1024 on.
+    # Between exchanges nothing should arrive: it would be an end, or bytes nobody asked for. Not
+    # `select.select`, which knows no descriptor from 1024 on.
     if connection.fileno() < 0:
         return True
-    with selectors.DefaultSelector() as selector:
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        poll.register(connection, select.POLLIN)
+        return bool(poll.poll(0))
+    with selectors.DefaultSelector() as selector:  # where there is no poll, such as on Windows
         selector.register(connection, selectors.EVENT_READ)
         return bool(selector.select(0))
 
