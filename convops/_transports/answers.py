@@ -1,4 +1,4 @@
-"""What every adapter does alike: whom it lets in, how much of an answer it reads, and what it makes of it."""
+"""What every adapter does alike: whom it lets in, how much of an answer it reads, what it makes of it."""
 
 from __future__ import annotations
 
@@ -44,12 +44,14 @@ class Body:
         deadline: on the monotonic clock.
 
     Raises:
-        RefusedError: the answer is encoded.
+        RefusedError: the answer is encoded, or transferred in a way of its own.
     """
 
     def __init__(self, status: int, headers: Mapping[str, str], deadline: float) -> None:
         if headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
             raise RefusedError(FailureKind.ENCODED)
+        if headers.get("transfer-encoding", "chunked").strip().lower() != "chunked":
+            raise RefusedError(FailureKind.PROTOCOL)
         self._status = status
         self._headers = headers
         self._deadline = deadline

@@ -125,6 +125,12 @@ def test_a_recorder_is_shown_no_credential_and_says_none_where_a_request_is_miss
     stage.assert_clean(*BY_A_RECORDER, *RAISED)
 
 
+def test_what_was_recorded_is_replayed_without_asking_anybody(stage):
+    for record in ("all", "none"):
+        assert stage.perform(lambda: stage.connect().mark_read(DM), record=record).ok
+    assert len(stage.server.received) == 1
+
+
 def test_a_failed_apply_shows_no_credential(stage):
     stage.behave = lambda peer, _: peer.reset()
     outcomes = stage.perform(lambda: stage.connect().apply([ClearUnread(DM), Delete(TEAM)]))

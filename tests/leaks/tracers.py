@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from opentelemetry.instrumentation.aiohttp_client import AioHttpClientInstrumentor
 from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
 from opentelemetry.sdk.trace import TracerProvider
 from vcr.request import Request
@@ -44,7 +45,23 @@ def httpx_traced(evidence: Evidence, provider: TracerProvider) -> Iterator[None]
         instrumentor.uninstrument()
 
 
-TRACERS: tuple[Callable[[Evidence, TracerProvider], Any], ...] = (httpx_traced,)
+@contextmanager
+def aiohttp_traced(evidence: Evidence, provider: TracerProvider) -> Iterator[None]:
+    """Instrument the sessions of aiohttp that are made meanwhile."""
+
+    def show(_: object, request: Any) -> None:
+        headers = {str(name): value for name, value in request.headers.items()}
+        _as_recorded(evidence, request.method, str(request.url), headers)
+
+    instrumentor = AioHttpClientInstrumentor()
+    instrumentor.instrument(tracer_provider=provider, request_hook=show, skip_dep_check=True)
+    try:
+        yield
+    finally:
+        instrumentor.uninstrument()
+
+
+TRACERS: tuple[Callable[[Evidence, TracerProvider], Any], ...] = (httpx_traced, aiohttp_traced)
 
 
 @contextmanager

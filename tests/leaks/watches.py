@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
+import aiohttp.web
 import httpx
 import sentry_sdk
 from opentelemetry.sdk.trace import TracerProvider
@@ -42,8 +43,9 @@ def everything_kept(
         warnings_kept(evidence),
         # It puts its own in place of httpx's, and a tracer goes around whatever is there.
         recorder or nullcontext(),
-        spans_kept(evidence),
+        # Both go around the sessions of aiohttp; Sentry's way around is the first that is there.
         sentry_kept(evidence, tracing=tracing),
+        spans_kept(evidence),
     ):
         yield
 
@@ -151,6 +153,9 @@ _PATCHED: tuple[Any, ...] = (
     http.client.HTTPResponse,
     httpx.Client,
     httpx.AsyncClient,
+    aiohttp.ClientSession,
+    aiohttp.web.Application,
+    aiohttp.web.UrlDispatcher,
     subprocess.Popen,
 )
 

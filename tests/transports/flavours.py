@@ -176,9 +176,10 @@ class Probe:
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         content: bytes = b"{}",
+        method: str = "POST",
     ) -> None:
         parts = urlsplit(url)
-        self.call = Call(action="probe")
+        self.call = Call(action="probe", method=method)
         self.origin = f"{parts.scheme}://{parts.netloc}"
         self.target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self.content = content

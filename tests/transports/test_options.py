@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import socket
 import ssl
+import sys
 import threading
 import traceback
 
 import httpx
 import pytest
 
+import convops
 from convops.errors import ConfigError, ConvopsError, Effect, TransportError
 from convops.operations import Conversation
 from convops.provider import Failure, FailureKind, HttpReply
@@ -52,6 +54,21 @@ class FixedAsync:
 def test_a_transport_can_be_named(flavour, serve_raw):
     server = serve_raw(answering(OK))
     assert flavour.open(Scripted(server.url), transport=chosen.name()).mute(DM).ok
+
+
+def test_an_adapter_that_does_not_serve_a_client_is_refused_with_those_that_do():
+    with pytest.raises(ConfigError, match="'aiohttp' does not serve a Client; these do: httpx"):
+        convops.connect("zego", app_id=1, server_secret="x", transport="aiohttp")
+
+
+def test_an_adapter_whose_library_is_not_installed_says_what_to_install(monkeypatch):
+    for module in ("adapter", "seat", "shards"):
+        monkeypatch.delitem(sys.modules, f"convops._transports.aiohttp_{module}", raising=False)
+    monkeypatch.setitem(sys.modules, "aiohttp", None)
+    with pytest.raises(ConfigError) as caught:
+        convops.connect_async("zego", app_id=1, server_secret="x", transport="aiohttp")
+    assert str(caught.value) == "transport 'aiohttp' needs aiohttp: install convops[aiohttp]"
+    assert caught.value.__context__ is None
 
 
 def test_an_adapter_of_ones_own_is_used_and_closed(flavour):
