@@ -39,6 +39,11 @@ ADAPTERS: Mapping[str, Adapter] = {
         blocking="HttpxTransport",
         asynchronous="AsyncHttpxTransport",
     ),
+    "aiohttp": Adapter(
+        library="aiohttp",
+        module="convops._transports.aiohttp_adapter",
+        asynchronous="AsyncAiohttpTransport",
+    ),
 }
 DEFAULT = "httpx"
 

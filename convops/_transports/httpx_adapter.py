@@ -16,49 +16,14 @@ import httpcore
 import httpx
 
 from convops._transports import TransportOptions
+from convops._transports.answers import CONNECTIONS, Body, admitted, ended_cleanly, told
 from convops._transports.failures import EXPECTED, cut, failure_of
+from convops._transports.idle import PerProcess, Shards
 from convops._transports.seat import unsigned_request
-from convops._transports.shards import AsyncShard, BlockingShard, PerProcess, Shards, pool_maker
+from convops._transports.shards import AsyncShard, BlockingShard, pool_maker
 from convops._transports.sockets import Traffic
 from convops.errors import ConfigError
-from convops.provider import Attempt, Failure, FailureKind, HttpReply, SigningError
-
-CONNECTIONS = 64
-"""Exchanges one adapter has under way at most; more wait their turn."""
-
-BODY_MAX = 512 * 1024
-"""The largest body that is read, in bytes."""
-
-
-class _RefusedError(Exception):
-    """A reply that is not read to its end."""
-
-    def __init__(self, kind: FailureKind) -> None:
-        super().__init__(kind.value)
-        self.kind = kind
-
-
-class _Body:
-    """Gathers a body as far as it may go."""
-
-    def __init__(self, response: httpx.Response, deadline: float) -> None:
-        if response.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
-            raise _RefusedError(FailureKind.ENCODED)
-        self._response = response
-        self._deadline = deadline
-        self._parts: list[bytes] = []
-        self._size = 0
-
-    def add(self, part: bytes) -> None:
-        self._size += len(part)
-        if self._size > BODY_MAX:
-            raise _RefusedError(FailureKind.TOO_LARGE)
-        if time.monotonic() >= self._deadline:
-            raise _RefusedError(FailureKind.TIMEOUT)
-        self._parts.append(part)
-
-    def reply(self) -> HttpReply:
-        return HttpReply(self._response.status_code, dict(self._response.headers), b"".join(self._parts))
+from convops.provider import Attempt, Failure, FailureKind, HttpReply
 
 
 class _Adapter:
@@ -109,7 +74,7 @@ class HttpxTransport(_Adapter):
         unused = [shard]
         try:
             result = _exchange(shard, attempt, deadline, shard.wire.exchange)
-            if _ended_cleanly(shard.wire.exchange, result):
+            if ended_cleanly(shard.wire.exchange, result):
                 unused = shards.give_back(attempt.origin, shard)
             return result
         finally:
@@ -141,7 +106,7 @@ def _ask(
     # A frame of its own: what it holds of an answer, which may echo the URL, is cut off with it.
     response = transport.handle_request(_request(attempt, deadline, exchange))
     try:
-        body = _Body(response, deadline)
+        body = Body(response.status_code, dict(response.headers), deadline)
         for part in response.iter_raw():
             body.add(part)
     finally:
@@ -165,10 +130,7 @@ class AsyncHttpxTransport(_Adapter):
         """Send one attempt; as `convops.provider.AsyncTransport.exchange`."""
         # Places are counted for each event loop, since asyncio's locks belong to one.
         places = self._places.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(CONNECTIONS))
-        try:
-            async with asyncio.timeout(deadline - time.monotonic()):
-                await places.acquire()
-        except TimeoutError:
+        if not await admitted(places, deadline):
             return Failure(FailureKind.BUSY, sent=False)
         try:
             if self._given is not None:
@@ -186,7 +148,7 @@ class AsyncHttpxTransport(_Adapter):
         unused = [shard]
         try:
             result = await _exchange_async(shard, attempt, deadline, shard.wire.exchange)
-            if _ended_cleanly(shard.wire.exchange, result):
+            if ended_cleanly(shard.wire.exchange, result):
                 unused = shards.give_back(attempt.origin, shard)
             return result
         finally:
@@ -217,7 +179,7 @@ async def _ask_async(
 ) -> HttpReply:
     response = await transport.handle_async_request(_request(attempt, deadline, exchange))
     try:
-        body = _Body(response, deadline)
+        body = Body(response.status_code, dict(response.headers), deadline)
         async for part in response.aiter_raw():
             body.add(part)
     finally:
@@ -227,10 +189,9 @@ async def _ask_async(
 
 def _told(error: BaseException, exchange: Traffic | None) -> Failure:
     """Return what an exception says of an exchange, or raise what must pass, without the library's frames."""
-    if isinstance(error, SigningError):
-        return Failure(FailureKind.UNSIGNED, sent=False)
-    if isinstance(error, _RefusedError):
-        return Failure(error.kind, sent=True)
+    known = told(error)
+    if known is not None:
+        return known
     if isinstance(error, EXPECTED):
         return failure_of(error, exchange)
     raise cut(error)
@@ -239,16 +200,6 @@ def _told(error: BaseException, exchange: Traffic | None) -> Failure:
 def _request(attempt: Attempt, deadline: float, exchange: Traffic | None) -> httpx.Request:
     # Only of our own connections is it known that nothing stands behind an answer.
     return unsigned_request(attempt, deadline, last=exchange is None)
-
-
-def _ended_cleanly(exchange: Traffic, result: HttpReply | Failure) -> bool:
-    if isinstance(result, Failure):
-        return False
-    length, coding = (result.headers.get(name) for name in ("content-length", "transfer-encoding"))
-    if length is not None and coding is not None:
-        # Two readers may differ about its end: RFC 9112, section 6.3.
-        return False
-    return exchange.ends_with_answer(length, chunked=coding is not None and coding.lower() == "chunked")
 
 
 def _not_usable(client: str, given: object, wanted: str) -> ConfigError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import ipaddress
 import os
 import socket
@@ -93,6 +95,25 @@ class Resolver:
 RESOLVER = Resolver()
 if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
     os.register_at_fork(after_in_child=RESOLVER.forget)
+
+
+async def resolved(host: str, port: int) -> list[Address]:
+    """Return the addresses of a name, without holding up the event loop.
+
+    Raises:
+        NotResolvedError: it has none.
+    """
+    loop = asyncio.get_running_loop()
+    done = asyncio.Event()
+
+    def wake() -> None:
+        # Whoever waited may be gone, and the loop with it.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(done.set)
+
+    lookup = RESOLVER.start(host, port, wake)
+    await done.wait()
+    return lookup.result()
 
 
 def literal_address(host: str, port: int) -> list[Address]:

@@ -1,54 +1,24 @@
-"""Single-connection pools, "shards": made over our own sockets, kept while idle, one set per process."""
+"""Single-connection pools of httpx, "shards", made over our own sockets."""
 
 from __future__ import annotations
 
 import functools
-import os
-import ssl
-import time
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-import certifi
 import httpcore
 import httpx
 
-from convops._locks import Lock
 from convops._transports import TransportOptions
 from convops._transports.failures import has_hung_up
+from convops._transports.idle import IDLE_SECONDS
 from convops._transports.sockets import AsyncWire, Wire
+from convops._transports.tls import tls_context
 from convops.errors import ConfigError
 from convops.secret import Secret
 
-IDLE_SECONDS = 30.0
-"""How long an unused connection is kept."""
-
-Shard = TypeVar("Shard")
 Pool = TypeVar("Pool")
-T = TypeVar("T")
-
-
-@functools.cache
-def _certifi_context() -> ssl.SSLContext:
-    return _context(certifi.where())
-
-
-def _context(path: str) -> ssl.SSLContext:
-    # Not `create_default_context`: it reads SSLKEYLOGFILE and, without a file, SSL_CERT_FILE.
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_verify_locations(cafile=path)
-    except OSError as error:
-        raise ConfigError(f"verify: no CA bundle can be read there ({type(error).__name__})") from None
-    return context
-
-
-def _tls(verify: str | ssl.SSLContext | None) -> ssl.SSLContext:
-    if verify is None:
-        return _certifi_context()
-    return _context(verify) if isinstance(verify, str) else verify
 
 
 def _proxy(secret: Secret | None) -> httpx.Proxy | None:
@@ -122,7 +92,7 @@ def pool_maker(
 ) -> Callable[..., Pool]:
     """Return what makes the pool of one shard."""
     common = {
-        "ssl_context": _tls(options.verify),
+        "ssl_context": tls_context(options.verify),
         "max_connections": 1,
         "max_keepalive_connections": 1,
         "keepalive_expiry": IDLE_SECONDS,
@@ -131,60 +101,3 @@ def pool_maker(
     if proxy is None:
         return functools.partial(direct, **common)
     return functools.partial(proxied, str(proxy.url), proxy_auth=proxy.raw_auth, **common)
-
-
-class Shards(Generic[Shard]):
-    """Idle shards by origin, the last one used first; safe to share by threads and event loops."""
-
-    def __init__(self, make: Callable[[], Shard]) -> None:
-        self._make = make
-        self._lock = Lock()
-        self._idle: dict[str, list[tuple[Shard, float]]] = {}
-        self._closed = False
-
-    def take(self, origin: str) -> Shard:
-        """Return a shard whose connection, if it has one, leads to `origin`."""
-        with self._lock.held:
-            idle = self._idle.get(origin)
-            return idle.pop()[0] if idle else self._make()
-
-    def give_back(self, origin: str, shard: Shard) -> list[Shard]:
-        """Keep a shard whose exchange ended cleanly; return those that are to be closed."""
-        now = time.monotonic()
-        with self._lock.held:
-            if self._closed:
-                return [shard]
-            idle = self._idle.setdefault(origin, [])
-            idle.append((shard, now))
-            stale = [old for old, since in idle if now - since > IDLE_SECONDS]
-            del idle[: len(stale)]
-            return stale
-
-    def close(self) -> list[Shard]:
-        """Keep nothing any more; return what is to be closed."""
-        with self._lock.held:
-            self._closed = True
-            shards = [shard for idle in self._idle.values() for shard, _ in idle]
-            self._idle.clear()
-            return shards
-
-
-class PerProcess(Generic[T]):
-    """A value that a forked child makes anew.
-
-    The parent's is kept and left alone: its sockets carry the parent's exchanges, its locks may be held.
-    """
-
-    def __init__(self, make: Callable[[], T]) -> None:
-        self._make = make
-        self._value = make()
-        self._owner = os.getpid()
-        self._abandoned: list[T] = []
-
-    def get(self) -> T:
-        """Return this process's value."""
-        if self._owner != os.getpid():
-            self._abandoned.append(self._value)
-            self._value = self._make()
-            self._owner = os.getpid()
-        return self._value

@@ -7,8 +7,8 @@ a hanging resolver is not bounded at all. These are given to httpcore as its net
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
+import select
 import selectors
 import socket
 import ssl
@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import httpcore
 
-from convops._transports.resolver import RESOLVER, Address, literal_address
+from convops._transports.resolver import RESOLVER, Address, literal_address, resolved
 
 RECEIVE = 64 * 1024
 """How much is taken from a socket at once, in bytes."""
@@ -217,16 +217,21 @@ class _Stream(httpcore.NetworkStream):
             return self._socket if isinstance(self._socket, ssl.SSLSocket) else None
         if info == "is_readable":
             tls = self._socket if isinstance(self._socket, ssl.SSLSocket) else None
-            return _is_readable(self._socket) or (tls is not None and tls.pending() > 0)
+            return is_readable(self._socket) or (tls is not None and tls.pending() > 0)
         return None
 
 
-def _is_readable(connection: socket.socket) -> bool:
-    # Between exchanges nothing should arrive: it would be an end, or bytes nobody asked for. A
-    # selector, since `select.select` knows no descriptor from 1024 on.
+def is_readable(connection: Any) -> bool:
+    """Whether something came, or ended, on a socket on which nobody waits for anything."""
+    # Between exchanges nothing should arrive: it would be an end, or bytes nobody asked for. Not
+    # `select.select`, which knows no descriptor from 1024 on.
     if connection.fileno() < 0:
         return True
-    with selectors.DefaultSelector() as selector:
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        poll.register(connection, select.POLLIN)
+        return bool(poll.poll(0))
+    with selectors.DefaultSelector() as selector:  # where there is no poll, such as on Windows
         selector.register(connection, selectors.EVENT_READ)
         return bool(selector.select(0))
 
@@ -259,7 +264,7 @@ class AsyncWire(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         """Return a connection to the first address that answers."""
-        addresses = literal_address(host, port) or await _resolved(host, port)
+        addresses = literal_address(host, port) or await resolved(host, port)
         error: OSError = OSError("the name has no address")
         for place, (family, address) in enumerate(addresses):
             connection = socket.socket(family, socket.SOCK_STREAM)
@@ -278,20 +283,6 @@ class AsyncWire(httpcore.AsyncNetworkBackend):
                 return self._stream
         kind = httpcore.ConnectTimeout if isinstance(error, TimeoutError) else httpcore.ConnectError
         raise kind(str(error)) from error
-
-
-async def _resolved(host: str, port: int) -> list[Address]:
-    loop = asyncio.get_running_loop()
-    done = asyncio.Event()
-
-    def wake() -> None:
-        # Whoever waited may be gone, and the loop with it.
-        with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(done.set)
-
-    lookup = RESOLVER.start(host, port, wake)
-    await done.wait()
-    return lookup.result()
 
 
 class _AsyncStream(httpcore.AsyncNetworkStream):
@@ -347,7 +338,7 @@ class _AsyncStream(httpcore.AsyncNetworkStream):
         if info == "ssl_object":
             return None if self._tls is None else self._tls.object
         if info == "is_readable":
-            return _is_readable(self._socket) or (self._tls is not None and self._tls.has_more())
+            return is_readable(self._socket) or (self._tls is not None and self._tls.has_more())
         return None
 
 

@@ -8,12 +8,14 @@ import sys
 
 HEAVY = [
     "_asyncio",
+    "aiohttp",
     "asyncio",
     "cattrs",
     "certifi",
     "click",
     "convops._cli",
     "convops._memory",
+    "convops._transports.aiohttp_adapter",
     "convops._transports.httpx_adapter",
     "convops._transports.inprocess",
     "convops.testing",
@@ -83,7 +85,14 @@ def test_a_blocking_client_of_memory_needs_neither_asyncio_nor_an_http_library()
 def test_an_http_library_is_loaded_when_a_client_of_a_vendor_is_opened():
     found = loaded_by("import convops; convops.connect('zego', app_id=1, server_secret='x').close()")
     assert {"httpx", "convops_zego"} <= set(found)
-    assert "convops_tencent" not in found
+    assert {"convops_tencent", "aiohttp"}.isdisjoint(found)
+
+
+def test_another_http_library_is_loaded_when_it_is_named():
+    found = loaded_by(
+        "import convops\nconvops.connect_async('zego', app_id=1, server_secret='x', transport='aiohttp')"
+    )
+    assert {"aiohttp", "convops._transports.aiohttp_adapter"} <= set(found)
 
 
 def test_a_transport_of_the_callers_own_keeps_the_http_library_out():

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from convops._transports import TransportOptions
+from convops._transports.tls import tls_context
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/security.md").read_text("utf-8")
@@ -51,9 +51,8 @@ def test_the_page_names_no_address_to_write_to():
     assert "Report a vulnerability" in PAGE
 
 
-@pytest.mark.parametrize("opened", [TransportOptions().open, TransportOptions().open_async])
-def test_tls_is_checked_and_not_older_than_the_page_says(opened):
-    context = opened(None)._shards.get().take("https://chat.example")._pool._pool._ssl_context
+def test_tls_is_checked_and_not_older_than_the_page_says():
+    context = tls_context(None)
     assert context.minimum_version is ssl.TLSVersion.TLSv1_2
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from convops._transports import ADAPTERS
 from convops.errors import OperationError
 from tests.faults.table import GROUPS, Expected, Row, StoppedByApp
 
@@ -79,11 +80,13 @@ def _retryable(expected: Expected) -> str:
 
 
 def _spoken(where: str) -> str:
-    """Return where an exception holds: a vendor, a verb at a vendor, a client, or a way."""
+    """Return where an exception holds: a vendor, a verb at a vendor, an adapter, a client, or a way."""
     vendor, _, rest = where.partition("-")
     if vendor in VENDORS:
         verb, _, way = rest.partition("-")
         return ", ".join(filter(None, (VENDORS[vendor], f"`{verb}`" if verb else "", way)))
+    if where in ADAPTERS:
+        return f"over {where}"
     return f"{where} client" if where in ("sync", "async") else where
 
 

@@ -85,7 +85,7 @@ class Row:
         what: what happens, in a phrase.
         expected: what comes of it.
         unless: what comes of it where that differs: at a vendor, for an operation at a vendor
-            (`zego-mute`), for a client, or for one way of playing the fault.
+            (`zego-mute`), for a client, over an adapter, or for one way of playing the fault.
     """
 
     fault: str
@@ -93,9 +93,9 @@ class Row:
     expected: Expected
     unless: Mapping[str, Expected] = field(factory=dict)
 
-    def expects(self, vendor: str, operation: str, client: str, way: str) -> Expected:
+    def expects(self, vendor: str, operation: str, client: str, way: str, adapter: str) -> Expected:
         """Return what comes of one way of playing the fault in one cell."""
-        for key in (f"{vendor}-{operation}-{way}", f"{vendor}-{operation}", way, vendor, client):
+        for key in (f"{vendor}-{operation}-{way}", f"{vendor}-{operation}", way, vendor, client, adapter):
             if key in self.unless:
                 return self.unless[key]
         return self.expected
@@ -310,7 +310,13 @@ LOCAL = (
             "tencent-mark_read-slow": AGAIN_BY_THEIR_CLOCK,
         },
     ),
-    Row("second-loop", "the client was used in another event loop before", DONE),
+    Row(
+        "second-loop",
+        "the client was used in another event loop before",
+        DONE,
+        # Its connections belong to the event loop they were opened in, and are closed when that ends.
+        {"aiohttp": evolve(DONE, connection=Connection.CLOSED)},
+    ),
     Row(
         "closed-mid-call",
         "the client is closed while an answer is awaited",
@@ -328,7 +334,13 @@ LOCAL = (
     # The child opens connections of its own, and leaves the parent's alone.
     Row("fork", "the client is used in a forked child", DONE),
     Row("no-descriptors", "the process may open no more descriptors", NOT_SENT),
-    Row("threads", "one client in 64 threads at once", evolve(DONE, requests=64)),
+    Row(
+        "threads",
+        "one client in 64 threads at once",
+        evolve(DONE, requests=64),
+        # Each thread has an event loop of its own, which ends with the call.
+        {"aiohttp": evolve(DONE, requests=64, connection=Connection.CLOSED)},
+    ),
     Row("pool-full", "64 exchanges are under way, and none ends in time", TOO_LATE_UNSENT),
 )
 

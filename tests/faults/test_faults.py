@@ -9,6 +9,7 @@ from tests.faults import on_connecting, on_the_wire, on_this_machine
 from tests.faults.on_the_wire import operation_of
 from tests.faults.stage import Stage
 from tests.faults.table import CLIENTS, GROUPS, OPERATIONS, TABLE, VENDORS, Connection, Waits
+from tests.transports import chosen
 
 PLAYS = {**on_connecting.PLAYS, **on_the_wire.PLAYS, **on_this_machine.PLAYS}
 
@@ -58,7 +59,7 @@ def test_the_table_has_a_row_for_every_fault_and_no_more():
 @pytest.mark.parametrize(("vendor", "operation", "client", "fault"), CELLS, ids=map("-".join, CELLS))
 def test_what_comes_of_a_fault(vendor, operation, client, fault, record_property):
     for way, play in PLAYS[fault](vendor, operation).items():
-        expected = TABLE[fault].expects(vendor, operation, client, way)
+        expected = TABLE[fault].expects(vendor, operation, client, way, chosen.name())
         with Stage(vendor, operation, client) as stage:
             result = play(stage)
             stage.heal()

@@ -32,7 +32,7 @@ class Witness:
         self._watching = ExitStack()
 
     def __enter__(self) -> Self:
-        for watch in (logs_kept, spans_kept, sentry_kept):
+        for watch in (logs_kept, sentry_kept, spans_kept):
             self._watching.enter_context(watch(self.evidence))
         return self
 

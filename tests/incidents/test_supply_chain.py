@@ -82,6 +82,7 @@ ROOMS = [
     "convops._client",
     "convops._memory",
     "convops._cli",
+    "convops._transports.aiohttp_adapter",
     "convops._transports.httpx_adapter",
     "convops_zego",
     "convops_zego.simulator",

@@ -245,8 +245,11 @@ def variable(evidence: Evidence) -> None:
 
 
 def _process(evidence: Evidence, *words: str, **options: Any) -> None:
-    command = [sys.executable, "-S", "-c", "input()", *words]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, **options) as process:  # noqa: S603 - our own code
+    command = [sys.executable, "-S", "-c", "print(flush=True); input()", *words]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes, **options) as process:  # noqa: S603 - our own code
+        # Until it says something, its arguments may still be those of the process it was forked from.
+        process.stdout.readline()
         commands.looked_up(evidence, process)
         process.communicate(b"\n")
 

@@ -12,6 +12,7 @@ from http.client import HTTPConnection
 
 import httpx
 import pytest
+from aiohttp import ClientSession
 
 from convops.errors import TransportError
 from convops.secret import Secret
@@ -84,7 +85,7 @@ def test_the_chain_of_an_exception_is_followed_through_loops_and_groups():
 
 
 def looks():
-    owners = (logging.Logger, threading.Thread, subprocess.Popen, HTTPConnection, httpx.Client)
+    owners = (logging.Logger, threading.Thread, subprocess.Popen, HTTPConnection, httpx.Client, ClientSession)
     methods = [dict(vars(owner)) for owner in (*owners, httpx.HTTPTransport, httpx.AsyncHTTPTransport)]
     return methods, sys.excepthook, logging.getLogger().handlers[:], logging.getLogger().level
 

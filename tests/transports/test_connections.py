@@ -263,6 +263,25 @@ def test_a_connection_the_vendor_closed_while_idle_is_replaced_without_a_second_
     assert [request.connection for request in server.received] == [0, 1]
 
 
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_question_whose_connection_broke_is_not_sent_again(flavour, serve_raw, kept):
+    """Some libraries repeat a GET, which here may write, and which nobody would know was sent twice."""
+
+    def handle(peer, request):
+        if request.target == "/first":
+            peer.answer()
+        else:
+            peer.close()
+
+    server, adapter = serve_raw(handle), flavour.adapter()
+    if kept:
+        adapter.exchange(Probe(f"{server.url}/first", method="GET", content=b""))
+    probe = Probe(f"{server.url}/second", method="GET", content=b"")
+    assert adapter.exchange(probe) == Failure(FailureKind.BROKEN, sent=True)
+    assert [request.target for request in server.received] == ["/first", "/second"][1 - kept :]
+    assert len(server.peers) == 1
+
+
 def test_closing_closes_idle_connections(flavour, serve_raw):
     server = serve_raw(answering(OK))
     chat = flavour.open(Scripted(server.url))

@@ -5,15 +5,18 @@ from __future__ import annotations
 import base64
 import socket
 import ssl
+import sys
 import threading
 import traceback
 
 import httpx
 import pytest
 
+import convops
 from convops.errors import ConfigError, ConvopsError, Effect, TransportError
 from convops.operations import Conversation
 from convops.provider import Failure, FailureKind, HttpReply
+from tests.transports import chosen
 from tests.transports.flavours import Probe
 from tests.transports.rawserver import HOST, answering
 from tests.transports.scripted import OK, Scripted
@@ -50,7 +53,22 @@ class FixedAsync:
 
 def test_a_transport_can_be_named(flavour, serve_raw):
     server = serve_raw(answering(OK))
-    assert flavour.open(Scripted(server.url), transport="httpx").mute(DM).ok
+    assert flavour.open(Scripted(server.url), transport=chosen.name()).mute(DM).ok
+
+
+def test_an_adapter_that_does_not_serve_a_client_is_refused_with_those_that_do():
+    with pytest.raises(ConfigError, match="'aiohttp' does not serve a Client; these do: httpx"):
+        convops.connect("zego", app_id=1, server_secret="x", transport="aiohttp")
+
+
+def test_an_adapter_whose_library_is_not_installed_says_what_to_install(monkeypatch):
+    for module in ("adapter", "seat", "shards"):
+        monkeypatch.delitem(sys.modules, f"convops._transports.aiohttp_{module}", raising=False)
+    monkeypatch.setitem(sys.modules, "aiohttp", None)
+    with pytest.raises(ConfigError) as caught:
+        convops.connect_async("zego", app_id=1, server_secret="x", transport="aiohttp")
+    assert str(caught.value) == "transport 'aiohttp' needs aiohttp: install convops[aiohttp]"
+    assert caught.value.__context__ is None
 
 
 def test_an_adapter_of_ones_own_is_used_and_closed(flavour):
@@ -61,6 +79,7 @@ def test_an_adapter_of_ones_own_is_used_and_closed(flavour):
     assert adapter.closed
 
 
+@pytest.mark.of_httpx("transports of its own")
 def test_a_transport_of_httpx_itself_is_used_and_closed(flavour, serve_raw):
     server, spy = serve_raw(answering(OK)), flavour.spy()
     chat = flavour.open(Scripted(server.url), transport=spy)

@@ -1,0 +1,201 @@
+"""The aiohttp adapter: one session for each connection, kept in its event loop, signed on the wire only.
+
+aiohttp's pool takes the oldest connection first, and believes each to be clean. So the free list is ours, and
+each session has one connection, about which is decided here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+
+import aiohttp
+
+from convops._locks import Lock
+from convops._transports import TransportOptions
+from convops._transports.aiohttp_seat import Wire
+from convops._transports.aiohttp_shards import Proxy, Shard, proxy_of
+from convops._transports.answers import CONNECTIONS, Body, RefusedError, admitted, ended_cleanly, told
+from convops._transports.failures import cut
+from convops._transports.framing import are_chunks
+from convops._transports.idle import PerProcess, Shards
+from convops._transports.resolver import NotResolvedError
+from convops._transports.tls import tls_context
+from convops.provider import Attempt, Failure, FailureKind, HttpReply, SigningError
+
+
+class _Room:
+    """What belongs to one event loop."""
+
+    def __init__(self, tls: ssl.SSLContext, proxy: Proxy | None) -> None:
+        self.places = asyncio.Semaphore(CONNECTIONS)
+        self.shards = Shards(lambda: Shard(tls, proxy))
+        self.stay = self._until_the_end()
+
+    def take(self, origin: str) -> Shard:
+        """Return a shard for an exchange with `origin`."""
+        while (shard := self.shards.take(origin)).is_stale():
+            shard.drop()
+        return shard
+
+    def empty(self) -> None:
+        """Close every idle connection, and those in use when their exchange ends."""
+        for shard in self.shards.close():
+            shard.drop()
+
+    async def _until_the_end(self) -> AsyncGenerator[None, None]:
+        # An event loop that ends closes the generators that were begun in it, which is the last chance to
+        # close what belongs to it.
+        try:
+            yield
+        finally:
+            self.empty()
+            # asyncio tells protocols in the next turns that a connection is gone.
+            for _ in range(3):
+                await asyncio.sleep(0)
+
+
+class AsyncAiohttpTransport:
+    """Exchanges over aiohttp, for an `AsyncClient`."""
+
+    def __init__(self, options: TransportOptions) -> None:
+        self._tls = tls_context(options.verify)
+        self._proxy = proxy_of(options.proxy)
+        self._rooms: PerProcess[dict[asyncio.AbstractEventLoop, _Room]] = PerProcess(dict)
+        self._lock = Lock()
+        self._closed = False
+
+    async def exchange(self, attempt: Attempt, deadline: float) -> HttpReply | Failure:
+        """Send one attempt; as `convops.provider.AsyncTransport.exchange`."""
+        room = self._rooms.get().get(asyncio.get_running_loop()) or await self._new_room()
+        if not await admitted(room.places, deadline):
+            return Failure(FailureKind.BUSY, sent=False)
+        try:
+            shard = room.take(attempt.origin)
+            return await self._on_shard(room, shard, attempt, deadline)
+        finally:
+            room.places.release()
+
+    async def _new_room(self) -> _Room:
+        room, loop = _Room(self._tls, self._proxy), asyncio.get_running_loop()
+        if self._closed:
+            room.empty()
+        with self._lock.held:
+            rooms = self._rooms.get()
+            gone = [rooms.pop(known) for known in list(rooms) if known.is_closed()]
+            rooms[loop] = room
+        for old in gone:
+            old.empty()
+        await anext(room.stay)
+        return room
+
+    async def _on_shard(
+        self, room: _Room, shard: Shard, attempt: Attempt, deadline: float
+    ) -> HttpReply | Failure:
+        shard.wire.begin(attempt, deadline)
+        unused = [shard]
+        try:
+            result = await _exchange(shard, attempt, deadline)
+            if ended_cleanly(shard.wire.traffic, result):
+                unused = room.shards.give_back(attempt.origin, shard)
+            return result
+        finally:
+            shard.wire.end()
+            for old in unused:
+                old.drop()
+
+    async def aclose(self) -> None:
+        """Close every idle connection, and those in use when their exchange ends."""
+        self._closed = True
+        with self._lock.held:
+            rooms = self._rooms.get()
+            known = list(rooms.items())
+            rooms.clear()
+        for loop, room in known:
+            if loop is asyncio.get_running_loop():
+                await room.stay.aclose()
+            elif loop.is_closed():
+                room.empty()
+            else:
+                with suppress(RuntimeError):  # closed in this moment
+                    loop.call_soon_threadsafe(room.empty)
+
+
+async def _exchange(shard: Shard, attempt: Attempt, deadline: float) -> HttpReply | Failure:
+    try:
+        async with asyncio.timeout(deadline - time.monotonic()):
+            return await _ask(shard, attempt, deadline)
+    except BaseException as error:  # noqa: BLE001 - told or raised below
+        caught = error
+    # Behind the handler: an interrupt from here on does not take the library's frames along.
+    failure = _failure_of(caught, shard.wire)
+    if failure is None:
+        raise cut(caught)
+    return failure
+
+
+async def _ask(shard: Shard, attempt: Attempt, deadline: float) -> HttpReply:
+    # A frame of its own: what it holds of an answer, which may echo the URL, is cut off with it.
+    response = await shard.ask(attempt)
+    try:
+        fields = _fields(response)
+        body = Body(response.status, fields, deadline)
+        content = response.content
+        while not content.at_eof():
+            body.add(await content.readany())
+    finally:
+        if not response.closed:
+            response.close()
+    traffic = shard.wire.traffic
+    # aiohttp is lenient with chunks. A recorder that answers itself has received nothing.
+    if traffic.received and "transfer-encoding" in fields and not are_chunks(traffic.received):
+        raise RefusedError(FailureKind.PROTOCOL)
+    return body.reply()
+
+
+def _fields(response: aiohttp.ClientResponse) -> dict[str, str]:
+    fields: dict[str, str] = {}
+    for name, value in response.headers.items():
+        lower = name.lower()
+        # What is no UTF-8, aiohttp keeps as lone surrogates, which nobody can write down.
+        text = value if value.isascii() else value.encode("utf-8", "surrogateescape").decode("latin-1")
+        fields[lower] = f"{fields[lower]}, {text}" if lower in fields else text
+    return fields
+
+
+_EXPECTED = (aiohttp.ClientError, OSError, NotResolvedError, UnicodeError)
+_BEFORE_SENDING: tuple[tuple[FailureKind, tuple[type[Exception], ...]], ...] = (
+    (FailureKind.DNS, (NotResolvedError, aiohttp.ClientConnectorDNSError, aiohttp.InvalidURL, UnicodeError)),
+    (
+        FailureKind.TLS,
+        (aiohttp.ClientConnectorSSLError, aiohttp.ClientConnectorCertificateError, ssl.SSLError),
+    ),
+)
+
+
+def _failure_of(error: BaseException, wire: Wire) -> Failure | None:
+    """Return what an exception says of an exchange; None where it must pass."""
+    sent = wire.traffic.sent
+    if isinstance(error, SigningError) and sent:
+        # Whoever asks for a second signature has sent the first.
+        return Failure(FailureKind.BROKEN, sent=True)
+    known = told(error)
+    if known is not None or not isinstance(error, _EXPECTED):
+        return known
+    if isinstance(error, TimeoutError):
+        return Failure(FailureKind.TIMEOUT, sent)
+    return Failure(_kind_after(wire) if sent else _kind_before(error), sent)
+
+
+def _kind_before(error: Exception) -> FailureKind:
+    kinds = (kind for kind, classes in _BEFORE_SENDING if isinstance(error, classes))
+    return next(kinds, FailureKind.CONNECT)
+
+
+def _kind_after(wire: Wire) -> FailureKind:
+    if wire.too_much:
+        return FailureKind.TOO_LARGE
+    return FailureKind.PROTOCOL if wire.nonsense else FailureKind.BROKEN

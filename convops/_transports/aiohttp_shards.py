@@ -1,0 +1,151 @@
+"""Sessions of aiohttp with one connection each, "shards", signed for and looked through by a wire of ours."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import socket
+import ssl
+from collections.abc import Awaitable, Coroutine
+from contextlib import suppress
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from attrs import field, frozen
+from multidict import CIMultiDict
+from yarl import URL
+
+from convops._transports.aiohttp_seat import SignedRequest, UnquotedResponse, Wire
+from convops._transports.idle import IDLE_SECONDS
+from convops._transports.resolver import resolved
+from convops._transports.sockets import is_readable
+from convops.errors import ConfigError
+from convops.provider import Attempt
+from convops.secret import Secret
+
+_HEADERS = {"accept": "application/json", "accept-encoding": "identity", "user-agent": "convops"}
+_OF_CONTENT = CIMultiDict({"content-type": "application/json"})
+_FOREVER = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
+
+
+@frozen
+class Proxy:
+    """Where connections go through.
+
+    Attributes:
+        url: without user and password.
+        password: both, as the header that tells them.
+    """
+
+    url: URL
+    password: Secret | None = field(repr=False)
+
+
+def proxy_of(secret: Secret | None) -> Proxy | None:
+    """Return what a client says of `proxy`.
+
+    Raises:
+        ConfigError: it is no URL of an HTTP proxy.
+    """
+    if secret is None:
+        return None
+    proxy = _read_proxy(secret)
+    if proxy is None:
+        raise ConfigError("proxy must be an http URL; https is tunnelled through it")
+    return proxy
+
+
+def _read_proxy(secret: Secret) -> Proxy | None:
+    # None for what is none, instead of an exception that holds the URL, and with it a password.
+    try:
+        parts = urlsplit(secret.reveal())
+        if parts.scheme != "http" or not parts.hostname:
+            return None
+        url = URL.build(scheme="http", host=parts.hostname, port=parts.port)
+    except ValueError:
+        return None
+    if parts.username is None:
+        return Proxy(url, None)
+    both = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return Proxy(url, Secret("Basic " + base64.b64encode(both.encode()).decode()))
+
+
+class _Resolver(AbstractResolver):
+    """Resolves names in threads of our own, which the end of an event loop does not wait for."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        return [
+            ResolveResult(hostname=host, host=address[0], port=address[1], family=known, proto=0, flags=0)
+            for known, address in await resolved(host, port)
+        ]
+
+    async def close(self) -> None:
+        """Do nothing: its threads end with their lookups."""
+
+
+class Shard:
+    """One connection at most, and the session that asks over it."""
+
+    def __init__(self, tls: ssl.SSLContext, proxy: Proxy | None) -> None:
+        self.wire = Wire(None if proxy is None else proxy.password)
+        self._proxy = proxy
+        connector = aiohttp.TCPConnector(
+            ssl=tls, resolver=_Resolver(), use_dns_cache=False, keepalive_timeout=IDLE_SECONDS
+        )
+        self.session = aiohttp.ClientSession(
+            connector=connector,
+            headers=_HEADERS,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            request_class=functools.partial(SignedRequest, wire=self.wire),  # type: ignore[arg-type]
+            response_class=UnquotedResponse,
+            auto_decompress=False,
+            trust_env=False,
+            timeout=_FOREVER,
+        )
+
+    def is_stale(self) -> bool:
+        """Whether its connection ended, or says something that nobody asked for."""
+        transport = self.wire.transport
+        return transport is not None and (
+            transport.is_closing() or is_readable(transport.get_extra_info("socket"))
+        )
+
+    def ask(self, attempt: Attempt) -> Awaitable[aiohttp.ClientResponse]:
+        """Return the answer, of which only the head was read."""
+        options: dict[str, Any] = {}
+        if self._proxy is not None:
+            options = {"proxy": self._proxy.url, "proxy_headers": self._proxy_headers()}
+        content = attempt.content
+        if not content:
+            options["skip_auto_headers"] = ("content-type",)
+        return self.session.request(
+            attempt.call.method,
+            URL(attempt.origin + attempt.target, encoded=True),
+            data=content or None,
+            headers=_OF_CONTENT if content else None,
+            allow_redirects=False,
+            **options,
+        )
+
+    def _proxy_headers(self) -> dict[str, str]:
+        headers = {"accept": "*/*", "accept-encoding": "identity", "user-agent": "convops"}
+        if self._proxy is not None and self._proxy.password is not None:
+            headers["proxy-authorization"] = self._proxy.password.reveal()
+        return headers
+
+    def drop(self) -> None:
+        """Close the connection, in whatever state it is, without waiting for anything."""
+        with suppress(RuntimeError):  # its event loop is gone
+            self.wire.abort()
+        _begin(self.session.close())
+
+
+def _begin(closing: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine up to where it waits: what is left is to hear that it is closed."""
+    with suppress(StopIteration):
+        closing.send(None)
+    closing.close()
