@@ -208,7 +208,7 @@ class Pipeline:
         if believed:
             operations = _later(operations, unsure, believed)
         started = self.environment.monotonic()
-        run = Run(timeout=timeout, deadline=None if patient else started + timeout)
+        run = Run(timeout, None if patient else started + timeout)
         outcomes: dict[int, Outcome] = {}
         left: Sequence[int] = range(len(operations))
         while True:

@@ -74,7 +74,7 @@ def extended(target: str, parameters: Mapping[str, str]) -> str:
     # Most texts need nothing, and `quote` takes its time to find that out.
     if "".join([*parameters, *parameters.values()]).encode().translate(None, _PLAIN):
         pairs = [(_encoded(name), _encoded(value)) for name, value in pairs]
-    query = "&".join(["=".join(pair) for pair in pairs])
+    query = "&".join(map("=".join, pairs))
     return f"{target}&{query}" if "?" in target else f"{target}?{query}"
 
 

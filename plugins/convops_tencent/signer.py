@@ -55,7 +55,7 @@ class TencentSigner(Signer):
         """Return the parameters of one call; `random` is a fresh 32-bit number."""
         usersig = (ticket or self.issue(now)).value
         return Credentials(
-            query={
+            {
                 "sdkappid": str(self.sdk_app_id),
                 "identifier": self.admin,
                 "usersig": usersig.reveal(),

@@ -26,7 +26,7 @@ class ZegoSigner(Signer):
         # MD5 is the vendor's choice, and the secret is text: it is not decoded from hex.
         text = f"{self.app_id}{nonce.hex()}{self.server_secret.reveal()}{timestamp}"
         return Credentials(
-            query={
+            {
                 "AppId": str(self.app_id),
                 "SignatureNonce": nonce.hex(),
                 "Timestamp": timestamp,
