@@ -180,9 +180,8 @@ class BaseClient:
     def _perform_one(self, operation: Operation, timeout: float | None) -> Steps[list[Outcome]]:
         self._check_open()
         seconds = self._seconds(timeout)
-        accepted = self._pipeline.accept(operation)
-        stamped = (0,) if operation.at is None else ()
-        return self._pipeline.perform([accepted], timeout=seconds, stamped=stamped)
+        self._pipeline.check(operation, stamped=True)
+        return self._pipeline.perform([operation], timeout=seconds, stamped=(0,))
 
     def _check_open(self) -> None:
         if self._closed:
@@ -209,25 +208,25 @@ class Client(BaseClient):
 
     def clear_unread(self, conversation: Conversation, *, timeout: float | None = None) -> Outcome:
         """Set the conversation's unread count to zero."""
-        return self._do(ClearUnread(conversation), timeout)
+        return self._do(ClearUnread(conversation, at=self._pipeline.now()), timeout)
 
     def mark_read(
         self, conversation: Conversation, *, up_to: datetime | None = None, timeout: float | None = None
     ) -> Outcome:
         """Mark every message up to `up_to` as read; None means until now."""
-        return self._do(MarkRead(conversation, up_to=up_to), timeout)
+        return self._do(MarkRead(conversation, up_to=up_to, at=self._pipeline.now()), timeout)
 
     def delete(
         self, conversation: Conversation, *, erase_history: bool = False, timeout: float | None = None
     ) -> Outcome:
         """Remove the conversation from the user's own list; others keep theirs."""
-        return self._do(Delete(conversation, erase_history=erase_history), timeout)
+        return self._do(Delete(conversation, erase_history=erase_history, at=self._pipeline.now()), timeout)
 
     def mute(
         self, conversation: Conversation, *, muted: bool = True, timeout: float | None = None
     ) -> Outcome:
         """Silence, or with `muted=False` restore, this user's notifications for the conversation."""
-        return self._do(Mute(conversation, muted=muted), timeout)
+        return self._do(Mute(conversation, muted=muted, at=self._pipeline.now()), timeout)
 
     def apply(self, operations: Iterable[Operation], *, timeout: float | None = None) -> list[Outcome]:
         """Perform any number of operations, one vendor call after another.
@@ -286,25 +285,27 @@ class AsyncClient(BaseClient):
 
     async def clear_unread(self, conversation: Conversation, *, timeout: float | None = None) -> Outcome:
         """Set the conversation's unread count to zero."""
-        return await self._do(ClearUnread(conversation), timeout)
+        return await self._do(ClearUnread(conversation, at=self._pipeline.now()), timeout)
 
     async def mark_read(
         self, conversation: Conversation, *, up_to: datetime | None = None, timeout: float | None = None
     ) -> Outcome:
         """Mark every message up to `up_to` as read; None means until now."""
-        return await self._do(MarkRead(conversation, up_to=up_to), timeout)
+        return await self._do(MarkRead(conversation, up_to=up_to, at=self._pipeline.now()), timeout)
 
     async def delete(
         self, conversation: Conversation, *, erase_history: bool = False, timeout: float | None = None
     ) -> Outcome:
         """Remove the conversation from the user's own list; others keep theirs."""
-        return await self._do(Delete(conversation, erase_history=erase_history), timeout)
+        return await self._do(
+            Delete(conversation, erase_history=erase_history, at=self._pipeline.now()), timeout
+        )
 
     async def mute(
         self, conversation: Conversation, *, muted: bool = True, timeout: float | None = None
     ) -> Outcome:
         """Silence, or with `muted=False` restore, this user's notifications for the conversation."""
-        return await self._do(Mute(conversation, muted=muted), timeout)
+        return await self._do(Mute(conversation, muted=muted, at=self._pipeline.now()), timeout)
 
     async def apply(self, operations: Iterable[Operation], *, timeout: float | None = None) -> list[Outcome]:
         """Perform any number of operations with several vendor calls in flight; else as `Client.apply`."""

@@ -111,8 +111,12 @@ class Pipeline:
         cell = self._cells[operation, kind] = self._blame.checked("support", support, Support)
         return cell
 
+    def now(self) -> datetime:
+        """Return the time by this machine's clock, to stamp an operation with."""
+        return datetime.fromtimestamp(self.environment.time(), UTC)
+
     def accept(self, operation: Operation) -> Operation:
-        """Return the operation, stamped with the time if it had none, by this machine's clock.
+        """Return the operation, stamped with the time if it had none.
 
         Raises:
             InvalidRequestError: it is no operation, or the vendor would refuse an id or a time in it.
@@ -120,17 +124,35 @@ class Pipeline:
         """
         if type(operation) not in OPERATIONS:
             raise InvalidRequestError(f"not an operation: {type(operation).__name__}")
+        with_time = operation if operation.at is not None else operation.decided(self.now())
+        self.check(with_time, stamped=operation.at is None)
+        self.batch_key(operation)
+        return with_time
+
+    def check(self, operation: Operation, *, stamped: bool) -> None:
+        """Refuse what cannot be done.
+
+        Args:
+            operation: one of the four, with its time.
+            stamped: whether that time is ours, and not the caller's.
+
+        Raises:
+            InvalidRequestError: the vendor would refuse an id or a time in it.
+            UnsupportedOperationError: the provider cannot do it.
+        """
         try:
-            return self._accept(operation)
+            self._check(operation, stamped=stamped)
         except OperationError as error:
             refusal = self._named(error, operation, effect=Effect.NOT_APPLIED)
+        else:
+            return
         raise refusal
 
-    def _accept(self, operation: Operation) -> Operation:
+    def _check(self, operation: Operation, *, stamped: bool) -> None:
         up_to = operation.up_to if isinstance(operation, MarkRead) else None
         if up_to is not None:
             self._check_past("up_to", up_to)
-        if operation.at is not None:
+        if operation.at is not None and not stamped:
             self._check_past("at", operation.at)
         kind = operation.conversation.kind
         support = self.support(type(operation), kind)
@@ -145,10 +167,6 @@ class Pipeline:
                 "the vendor cannot pin up_to, and would mark newer messages too", support=support
             )
         self._blame.asked("check", self.provider.check, self.account, operation)
-        self.batch_key(operation)
-        if operation.at is not None:
-            return operation
-        return operation.decided(datetime.fromtimestamp(self.environment.time(), UTC))
 
     def _check_past(self, name: str, moment: datetime) -> None:
         if moment.timestamp() > self._signing.now() + CLOCK_TOLERANCE:

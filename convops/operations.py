@@ -82,8 +82,9 @@ def _check(name: str, value: object, kind: type) -> None:
 def _moment(_: Any, attribute: attrs.Attribute[Any], value: object) -> None:
     if value is None:
         return
-    _check(attribute.name, value, datetime)
-    if isinstance(value, datetime) and value.utcoffset() is None:
+    if not isinstance(value, datetime):
+        _check(attribute.name, value, datetime)
+    elif value.utcoffset() is None:
         raise InvalidRequestError(f"{attribute.name} has no time zone; use an aware datetime")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import string
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from enum import Enum
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -70,11 +70,11 @@ def extended(target: str, parameters: Mapping[str, str]) -> str:
     """Return an encoded target with more parameters, encoded, in its query."""
     if not parameters:
         return target
-    pairs: Iterable[tuple[str, str]] = parameters.items()
-    # Most texts need nothing, and `quote` takes its time to find that out.
-    if "".join([*parameters, *parameters.values()]).encode().translate(None, _PLAIN):
-        pairs = [(_encoded(name), _encoded(value)) for name, value in pairs]
-    query = "&".join(map("=".join, pairs))
+    query = "&".join(map("=".join, parameters.items()))
+    # Most texts need nothing, and `quote` takes its time to find that out. So: what is left of a query when
+    # all that is plain is gone? Nothing but what stands between names and values.
+    if query.encode().translate(None, _PLAIN) != (b"=&" * len(parameters))[:-1]:
+        query = "&".join([f"{_encoded(name)}={_encoded(value)}" for name, value in parameters.items()])
     return f"{target}&{query}" if "?" in target else f"{target}?{query}"
 
 
