@@ -335,10 +335,11 @@ class Pipeline:
         if run.gave_up:
             return {}
         waits = {}
-        for index, verdict in zip(places, verdicts, strict=True):
-            if verdict.error is None:
+        for number, index in enumerate(places):
+            error = verdicts[number].error
+            if error is None:
                 continue
-            wait = self.retry.wait(verdict.error, run.attempts, self.environment.random())
+            wait = self.retry.wait(error, run.attempts, self.environment.random())
             if wait is not None and self._fits(wait, run):
                 waits[index] = wait
         return waits

@@ -26,12 +26,15 @@ class Signing:
         signer: the provider's signer for the account.
         now: the wall clock, in Unix seconds.
         nonce: eight fresh random bytes a call.
+
+    Attributes:
+        offset: seconds the vendor's clock is ahead of this machine's, as far as its answers told.
     """
 
     def __init__(self, signer: Signer, *, now: Callable[[], float], nonce: Callable[[], bytes]) -> None:
         self._signer = signer
         self._clock = now
-        self._offset = 0.0
+        self.offset = 0.0
         # Replaced as a whole, for threads share it.
         self._date: tuple[str | None, float | None] = None, None
         self._nonce = nonce
@@ -41,11 +44,6 @@ class Signing:
     def attempt(self, call: Call, base_url: str) -> OneShot:
         """Return one try of a call."""
         return OneShot(call, base_url, self)
-
-    @property
-    def offset(self) -> float:
-        """Seconds the vendor's clock is ahead of this machine's, as far as its answers told."""
-        return self._offset
 
     def learn(self, date: str | None, seconds: float) -> None:
         """Compare the clocks.
@@ -63,8 +61,8 @@ class Signing:
         offset = moment + 0.5 - (self._clock() - seconds / 2)
         noise = CLOCK_NOISE + seconds / 2
         # A belief is given up only for a difference that no cut and no way can explain.
-        if abs(offset - self._offset) > noise:
-            self._offset = offset if abs(offset) > noise else 0.0
+        if abs(offset - self.offset) > noise:
+            self.offset = offset if abs(offset) > noise else 0.0
 
     def start_afresh(self) -> None:
         """Drop the ticket: the vendor calls it expired."""
@@ -72,11 +70,11 @@ class Signing:
 
     def now(self) -> float:
         """Return the vendor's time, in Unix seconds, as far as it is known."""
-        return self._clock() + self._offset
+        return self._clock() + self.offset
 
     def credentials(self, call: Call) -> Credentials:
         """Return the credentials for sending `call` now."""
-        now = self._clock() + self._offset
+        now = self._clock() + self.offset
         ticket = self._ticket
         if ticket is None or now >= ticket.renew_at:
             ticket = self._renewed(ticket, now)

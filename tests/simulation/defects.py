@@ -250,7 +250,7 @@ DEFECTS = (
         "min(1, self.tries)",
     ),
     # --- By which clock, and by whom ---
-    Defect("no clock is ever corrected", Signing.learn, "self._offset = offset", "self._offset = 0.0"),
+    Defect("no clock is ever corrected", Signing.learn, "self.offset = offset", "self.offset = 0.0"),
     Defect("until now is not said again", Pipeline._stale, "outcome.error is None", "False"),
     Defect(
         "a list is stamped by a clock that proved slow",
