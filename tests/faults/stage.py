@@ -26,6 +26,7 @@ from convops.provider import HttpReply
 from convops.testing import ConversationState
 from tests.faults.witness import KEY, Witness
 from tests.leaks.vendors import vendor_with
+from tests.transports import chosen
 from tests.transports.rawserver import Peer, RawServer, Received, to_request
 from tests.wire.worlds import DM, TEAM
 
@@ -201,7 +202,7 @@ class Stage:
             observer=self.witness.evidence.event,
         )
         pipeline.clock, pipeline.waits = self.clock, self.waits
-        transports = TransportOptions(verify=verify)
+        transports = TransportOptions(**chosen.options(verify=verify))
         if self.runner is None:
             client = Client(pipeline, transports.open(None), TIMEOUT)
             self.closing.callback(client.close)

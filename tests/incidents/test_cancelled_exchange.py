@@ -19,6 +19,7 @@ from convops._transports import TransportOptions
 from convops.errors import DeadlineExceededError
 from convops.operations import Conversation, Mute
 from tests.incidents.naive import NaiveClient
+from tests.transports import chosen
 from tests.transports.flavours import Flavour
 from tests.transports.rawserver import PATIENCE
 from tests.transports.scripted import Scripted
@@ -88,7 +89,7 @@ class Tenants:
     """Alice and bob, at one vendor, through one adapter."""
 
     def __init__(self, flavour, vendor, **options):
-        transports = TransportOptions(**options)
+        transports = TransportOptions(**chosen.options(**options))
         shared = transports.open_async(None) if flavour.asynchronous else transports.open(None)
         self.alice, self.bob = (
             flavour.open(Naming(vendor.server.url), transport=shared, attempts=1) for _ in range(2)
@@ -156,6 +157,7 @@ def test_a_client_that_keeps_its_connection_is_given_the_answer_of_another(serve
 # --- That it does not happen here -----------------------------------------------------------------------
 
 
+@pytest.mark.flavour("async")
 def test_a_verb_cancelled_at_any_byte_of_its_answer_leaves_it_to_nobody(background, serve_raw, secured):
     context, authority = secured
     for cut in EVERY_BYTE:
@@ -168,13 +170,14 @@ def test_a_verb_cancelled_at_any_byte_of_its_answer_leaves_it_to_nobody(backgrou
         tenants.assert_bob_gets_his_own()
 
 
+@pytest.mark.flavour("async")
 def test_a_verb_cancelled_at_any_step_leaves_its_answer_to_nobody(serve_raw, tls):
     """Steps of the event loop, from before there is a connection to after the whole answer was read."""
 
     async def story(steps):
         vendor = Vendor(serve_raw, ALL, tls.server())
         account = Account(Naming(vendor.server.url), None)
-        adapter = TransportOptions(verify=tls.file).open_async(None)
+        adapter = TransportOptions(**chosen.options(verify=tls.file)).open_async(None)
         alice, bob = (_connect._open_async(account, {"transport": adapter}) for _ in range(2))
         muting = asyncio.ensure_future(alice.mute(dm("alice")))
         for _ in range(steps):
@@ -194,6 +197,7 @@ def test_a_verb_cancelled_at_any_step_leaves_its_answer_to_nobody(serve_raw, tls
     assert steps > 1
 
 
+@pytest.mark.flavour("sync")
 @pytest.mark.parametrize("stopped_by", [signal.SIGINT, signal.SIGUSR1], ids=["interrupt", "handler"])
 def test_a_verb_interrupted_at_any_byte_of_its_answer_leaves_it_to_nobody(
     blocking, serve_raw, secured, stopped_by
@@ -213,6 +217,7 @@ def test_a_verb_interrupted_at_any_byte_of_its_answer_leaves_it_to_nobody(
         signal.signal(stopped_by, before)
 
 
+@pytest.mark.of_httpx("transports of its own")
 @pytest.mark.parametrize("cut", SOME_BYTES)
 def test_over_a_transport_of_httpxs_own_a_cancelled_answer_is_left_to_nobody_either(
     background, serve_raw, cut
@@ -223,6 +228,7 @@ def test_over_a_transport_of_httpxs_own_a_cancelled_answer_is_left_to_nobody_eit
     tenants.assert_bob_gets_his_own()
 
 
+@pytest.mark.of_httpx("transports of its own")
 def test_over_a_transport_of_httpxs_own_no_second_answer_becomes_that_of_the_next(flavour, serve_raw):
     def handle(peer, request):
         peer.send(answer_for("alice") * 2 if request.target == "/alice" else answer_for("bob"))
@@ -241,6 +247,7 @@ def test_a_verb_whose_time_is_over_leaves_its_late_answer_to_nobody(flavour, ser
     tenants.assert_bob_gets_his_own()
 
 
+@pytest.mark.flavour("async")
 def test_the_late_answers_of_a_cancelled_apply_reach_nobody(background, serve_raw):
     vendor = Vendor(serve_raw, HEAD)
     tenants = Tenants(background, vendor)

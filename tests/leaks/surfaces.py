@@ -19,7 +19,7 @@ class Surface(Enum):
     WARNINGS = "warnings of every category"
     EVENTS = "what an observer is told"
     TASKS = "names and texts of threads and tasks"
-    SPANS = "spans of OpenTelemetry, with httpx instrumented for the whole process"
+    SPANS = "spans of OpenTelemetry, with the HTTP library instrumented for the whole process"
     SENTRY_EVENTS = "events of Sentry with their breadcrumbs, at its defaults"
     SENTRY_TRACES = "transactions of Sentry, where tracing is on"
     CASSETTES = "what vcrpy is shown of a request, and writes"

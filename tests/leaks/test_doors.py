@@ -12,6 +12,7 @@ from tests.leaks.scanner import Canary, Scanner, canary
 from tests.leaks.surfaces import ALWAYS, RAISED, Surface
 from tests.leaks.vendors import KEYS
 from tests.leaks.watches import observed
+from tests.transports import chosen
 from tests.transports.rawserver import HOST, RawServer
 from tests.wire.worlds import DM
 
@@ -76,7 +77,7 @@ def opener(flavour):
 
 
 def opened(flavour, vendor, settings, key):
-    return opener(flavour)(vendor, **settings, **{KEYS[vendor]: key.value})
+    return opener(flavour)(vendor, **chosen.options(**settings), **{KEYS[vendor]: key.value})
 
 
 def refused(scanner, evidence, act):

@@ -21,6 +21,7 @@ from tests.leaks.scanner import Scanner, canary
 from tests.leaks.surfaces import ALWAYS, RAISED, Surface
 from tests.leaks.vendors import vendor_with, watch_signature
 from tests.leaks.watches import everything_kept
+from tests.transports import chosen
 from tests.transports.conftest import Tls
 from tests.transports.rawserver import HOST, RawServer, simulating
 from tests.wire.worlds import TEAM
@@ -54,7 +55,7 @@ class Stage:
 
     def connect(self, opener, **options):
         settings = {"base_url": self.server.url, "pace": 1e9, "observer": self.evidence.event}
-        return opener(self.vendor, **{**self._simulator.settings, **settings, **options})
+        return opener(self.vendor, **chosen.options(**{**self._simulator.settings, **settings, **options}))
 
     def assert_clean(self):
         self.evidence.surroundings()
@@ -130,6 +131,7 @@ def busy_at_first(peer, _):
         peer.answer(b"busy", status=503)
 
 
+@pytest.mark.flavour("async")
 @pytest.mark.parametrize("vendor", ["zego", "tencent"])
 @pytest.mark.parametrize("way", ["plain", "by name", "over TLS", "again"])
 def test_a_verb_cancelled_wherever_it_gives_way_shows_no_credential(stage_of, vendor, way, tls):
@@ -174,6 +176,7 @@ class Interrupting:
                 raise KeyboardInterrupt
 
 
+@pytest.mark.flavour("sync")
 @pytest.mark.parametrize(
     ("vendor", "way"), [("zego", "answered"), ("tencent", "answered"), ("zego", "stalled")]
 )

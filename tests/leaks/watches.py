@@ -15,18 +15,15 @@ from typing import Any
 
 import httpx
 import sentry_sdk
-from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from sentry_sdk.envelope import Envelope
 from sentry_sdk.transport import Transport
-from vcr.request import Request
-from vcr.serialize import serialize
-from vcr.serializers import yamlserializer
 
 from tests.leaks.evidence import Evidence
 from tests.leaks.surfaces import Surface
+from tests.leaks.tracers import all_traced
 
 
 @contextmanager
@@ -124,32 +121,19 @@ def warnings_kept(evidence: Evidence) -> Iterator[None]:
 
 @contextmanager
 def spans_kept(evidence: Evidence) -> Iterator[None]:
-    """Keep the spans of this process while httpx is instrumented for all of it."""
+    """Keep the spans of this process while HTTP libraries are instrumented for all of it."""
     exporter = InMemorySpanExporter()
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    instrumentor = HTTPXClientInstrumentor()
-
-    def show(_: object, request: Any) -> None:
-        # As vcrpy would write it, wherever vcrpy itself is not in the way.
-        shown = Request(request.method.decode(), str(request.url), b"", request.headers)
-        answer = {"status": {"code": 200, "message": ""}, "headers": {}, "body": {"string": b""}}
-        written = serialize({"requests": [shown], "responses": [answer]}, yamlserializer)
-        evidence.add(Surface.CASSETTES, "request", written)
-
-    async def show_async(span: object, request: Any) -> None:
-        show(span, request)
-
-    instrumentor.instrument(
-        tracer_provider=provider, request_hook=show, async_request_hook=show_async, skip_dep_check=True
-    )
     try:
-        with provider.get_tracer(__name__).start_as_current_span("what an app does") as span:
+        with (
+            all_traced(evidence, provider),
+            provider.get_tracer(__name__).start_as_current_span("what an app does") as span,
+        ):
             evidence.listeners.append(span.record_exception)
             yield
     finally:
         evidence.listeners.remove(span.record_exception)
-        instrumentor.uninstrument()
         for finished in exporter.get_finished_spans():
             evidence.add(Surface.SPANS, finished.name, finished.to_json(indent=None))
 

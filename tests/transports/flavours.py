@@ -20,6 +20,7 @@ from convops._accounts import Account, veil
 from convops._transports import TransportOptions
 from convops._transports.inprocess import AsyncInProcess, Handler, InProcess
 from convops.provider import AnyProvider, Call, SigningError
+from tests.transports import chosen
 from tests.transports.rawserver import PATIENCE
 
 
@@ -110,17 +111,19 @@ class Flavour:
     def connect(self, provider: str, **settings: Any) -> Driven:
         """Return a client, opened as an app opens it."""
         return self.drive(
-            (convops.connect_async if self.asynchronous else convops.connect)(provider, **settings)
+            (convops.connect_async if self.asynchronous else convops.connect)(
+                provider, **chosen.options(**settings)
+            )
         )
 
     def open(self, provider: AnyProvider, settings: Any = None, **options: Any) -> Driven:
         """Return a client of a provider that is not installed."""
         opened = _connect._open_async if self.asynchronous else _connect._open
-        return self.drive(opened(Account(provider, settings), veil(options)))
+        return self.drive(opened(Account(provider, settings), veil(chosen.options(**options))))
 
     def adapter(self, **options: Any) -> Driven:
         """Return an adapter, opened as a client opens it."""
-        transports = TransportOptions(**options)
+        transports = TransportOptions(**chosen.options(**options))
         return self.drive(transports.open_async(None) if self.asynchronous else transports.open(None))
 
     def in_process(self, simulator: Any) -> Any:

@@ -13,8 +13,11 @@ from convops import _connect
 from convops._accounts import Account
 from convops._policy import Pacer
 from convops.operations import Conversation
+from tests.transports import chosen
 from tests.transports.rawserver import answering
 from tests.transports.scripted import OK, Scripted
+
+pytestmark = pytest.mark.flavour("async")
 
 DM = Conversation.direct(user="alice", peer="bob")
 STEPS = 60
@@ -28,7 +31,7 @@ def descriptors():
 @pytest.mark.parametrize("secured", [False, True], ids=["plain", "tls"])
 def test_a_verb_cancelled_after_any_number_of_steps_leaves_nothing_behind(serve_raw, tls, secured):
     server = serve_raw(answering(OK), tls=tls.server() if secured else None)
-    options = {"verify": tls.file} if secured else {}
+    options = chosen.options(**({"verify": tls.file} if secured else {}))
 
     async def cancelled_after(steps):
         client = _connect._open_async(Account(Scripted(server.url), None), options)
@@ -63,7 +66,7 @@ def test_a_verb_cancelled_while_it_waits_for_its_slot_gives_the_slot_back(serve_
     server = serve_raw(answering(OK))
 
     async def story():
-        client = _connect._open_async(Account(Scripted(server.url), None), {"pace": 2.0})
+        client = _connect._open_async(Account(Scripted(server.url), None), chosen.options(pace=2.0))
         pacer = client._pipeline.pacer = client._pipeline._caller.pacer = Pacer()
         await client.mute(DM)
         waiting = asyncio.ensure_future(client.mute(DM))

@@ -15,12 +15,13 @@ from convops import _connect
 from convops._accounts import Account
 from convops.operations import ClearUnread, Conversation
 from convops.provider import Credentials
+from tests.transports import chosen
 from tests.transports.flavours import Flavour
 from tests.transports.rawserver import PATIENCE, answering
 from tests.transports.scripted import OK, Scripted
 
 DM = Conversation.direct(user="alice", peer="bob")
-LIBRARIES = ("httpx", "httpcore", "anyio", "h11")
+LIBRARIES = ("httpx", "httpcore", "anyio", "h11", "aiohttp", "aiohappyeyeballs")
 
 
 def frames(error):
@@ -68,6 +69,7 @@ def by_query():
     return Credentials(query={"sig": "s3cr3t"}, headers={"x-token": "s3cr3t"})
 
 
+@pytest.mark.flavour("async")
 @pytest.mark.parametrize(
     "begin",
     [
@@ -92,6 +94,7 @@ def test_cancelling_closes_the_connection_and_leaves_no_frame_of_a_library(backg
     server.wait_for_end(0)
 
 
+@pytest.mark.flavour("async")
 def test_cancelling_a_handshake_closes_the_connection_and_leaves_no_frame_of_a_library(background, serve_raw):
     there, gone = threading.Event(), threading.Event()
 
@@ -110,6 +113,7 @@ def test_cancelling_a_handshake_closes_the_connection_and_leaves_no_frame_of_a_l
     assert gone.wait(PATIENCE)
 
 
+@pytest.mark.flavour("async")
 def test_after_a_cancelled_exchange_the_next_one_gets_its_own_answer(background, serve_raw):
     there, gate = threading.Event(), threading.Event()
 
@@ -129,6 +133,7 @@ def test_after_a_cancelled_exchange_the_next_one_gets_its_own_answer(background,
     assert [request.connection for request in server.received] == [0, 1]
 
 
+@pytest.mark.flavour("async")
 def test_cancelling_an_apply_closes_every_connection_in_use(background, serve_raw):
     server = serve_raw(lambda peer, _: peer.until_hung_up())
     chat = background.open(Scripted(server.url))
@@ -140,6 +145,7 @@ def test_cancelling_an_apply_closes_every_connection_in_use(background, serve_ra
         server.wait_for_end(connection)
 
 
+@pytest.mark.flavour("async")
 def test_a_timeout_of_the_app_around_a_verb_stays_a_timeout(background, serve_raw):
     server = serve_raw(lambda peer, _: peer.until_hung_up())
     chat = background.open(Scripted(server.url))
@@ -153,6 +159,7 @@ def test_a_timeout_of_the_app_around_a_verb_stays_a_timeout(background, serve_ra
     server.wait_for_end(0)
 
 
+@pytest.mark.flavour("sync")
 def test_an_interrupt_inside_the_signer_leaves_no_frame_of_a_library(serve_raw):
     def interrupt():
         raise KeyboardInterrupt
@@ -166,6 +173,7 @@ def test_an_interrupt_inside_the_signer_leaves_no_frame_of_a_library(serve_raw):
     flavour.close()
 
 
+@pytest.mark.flavour("async")
 def test_an_interrupt_inside_the_signer_of_an_asynchronous_client_leaves_none_either(serve_raw):
     def interrupt():
         raise KeyboardInterrupt
@@ -174,7 +182,7 @@ def test_an_interrupt_inside_the_signer_of_an_asynchronous_client_leaves_none_ei
     account = Account(Scripted(server.url, interrupt), None)
 
     async def mute():
-        async with _connect._open_async(account, {}) as client:
+        async with _connect._open_async(account, chosen.options()) as client:
             await client.mute(DM)
 
     with pytest.raises(KeyboardInterrupt) as caught:
@@ -183,6 +191,7 @@ def test_an_interrupt_inside_the_signer_of_an_asynchronous_client_leaves_none_ei
     assert server.received == []
 
 
+@pytest.mark.flavour("sync")
 def test_an_interrupt_while_waiting_for_the_answer_closes_the_connection(serve_raw):
     main = threading.main_thread().ident
 

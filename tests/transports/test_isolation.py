@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import ssl
+
 import pytest
 
 from convops.errors import Effect, MalformedReplyError
@@ -86,6 +89,15 @@ def test_a_netrc_is_not_read(flavour, serve_raw, monkeypatch, tmp_path):
     assert server.received[0].all("authorization") == []
 
 
-def test_the_tls_context_is_shared_by_every_client_that_verifies_alike(flavour):
-    shards = [flavour.adapter().target._shards.get().take("https://chat.example") for _ in range(2)]
-    assert shards[0]._pool._pool._ssl_context is shards[1]._pool._pool._ssl_context
+def contexts():
+    return [thing for thing in gc.get_objects() if isinstance(thing, ssl.SSLContext)]
+
+
+def test_the_tls_context_is_shared_by_every_client_that_verifies_alike(flavour, serve_raw, tls):
+    server = serve_raw(answering(), tls=tls.server())
+    asked = [flavour.adapter() for _ in range(4)]
+    assert asked[0].exchange(Probe(server.url)) == Failure(FailureKind.TLS, sent=False)
+    before = contexts()
+    for adapter in asked:
+        assert adapter.exchange(Probe(server.url)) == Failure(FailureKind.TLS, sent=False)
+    assert [context for context in contexts() if context not in before] == []

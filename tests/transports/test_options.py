@@ -14,6 +14,7 @@ import pytest
 from convops.errors import ConfigError, ConvopsError, Effect, TransportError
 from convops.operations import Conversation
 from convops.provider import Failure, FailureKind, HttpReply
+from tests.transports import chosen
 from tests.transports.flavours import Probe
 from tests.transports.rawserver import HOST, answering
 from tests.transports.scripted import OK, Scripted
@@ -50,7 +51,7 @@ class FixedAsync:
 
 def test_a_transport_can_be_named(flavour, serve_raw):
     server = serve_raw(answering(OK))
-    assert flavour.open(Scripted(server.url), transport="httpx").mute(DM).ok
+    assert flavour.open(Scripted(server.url), transport=chosen.name()).mute(DM).ok
 
 
 def test_an_adapter_of_ones_own_is_used_and_closed(flavour):
@@ -61,6 +62,7 @@ def test_an_adapter_of_ones_own_is_used_and_closed(flavour):
     assert adapter.closed
 
 
+@pytest.mark.of_httpx("transports of its own")
 def test_a_transport_of_httpx_itself_is_used_and_closed(flavour, serve_raw):
     server, spy = serve_raw(answering(OK)), flavour.spy()
     chat = flavour.open(Scripted(server.url), transport=spy)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from convops import _connect
 from convops._accounts import Account
 from convops.operations import ClearUnread, Conversation
 from convops.provider import HttpReply
+from tests.transports import chosen
 from tests.transports.flavours import Probe
 from tests.transports.rawserver import PATIENCE, answering
 from tests.transports.scripted import OK, Scripted
@@ -24,12 +26,12 @@ DM = Conversation.direct(user="alice", peer="bob")
 ROOT = Path(__file__).parents[2]
 
 BEGIN = """
-import asyncio, os, sys, time
+import asyncio, json, os, sys, time
 from convops._transports import TransportOptions
 from convops.provider import HttpReply
 from tests.transports.flavours import Probe
 
-url = sys.argv[1]
+url, options = sys.argv[1], json.loads(sys.argv[2])
 
 def right(reply, target):
     if not isinstance(reply, HttpReply) or reply.body.decode() != target:
@@ -38,7 +40,7 @@ def right(reply, target):
 """
 
 SYNC = """
-adapter = TransportOptions().open(None)
+adapter = TransportOptions(**options).open(None)
 
 def several(count):
     for number in range(count):
@@ -47,7 +49,7 @@ def several(count):
 """
 
 ASYNC = """
-adapter = TransportOptions().open_async(None)
+adapter = TransportOptions(**options).open_async(None)
 
 async def many(count):
     async def one(number):
@@ -74,7 +76,7 @@ os._exit(os.waitstatus_to_exitcode(status))
 def run(script, url):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "plugins")])}
     return subprocess.run(  # noqa: S603 - a script of this file
-        [sys.executable, "-W", "error", "-c", script, url],
+        [sys.executable, "-W", "error", "-c", script, url, json.dumps(chosen.options())],
         env=environment,
         capture_output=True,
         text=True,
@@ -96,22 +98,25 @@ def test_after_a_fork_parent_and_child_each_get_their_own_answers(serve_raw, cli
     assert all(len(pids) == 1 for pids in callers.values())
 
 
+PATHS = ("/ok", "/reset", "/large", "/silent", "/ok", "/half", "/ok")
+
 UNCLEAN = """
+for path in PATHS:
+    adapter.exchange(Probe(url + path), time.monotonic() + (0.1 if path == "/silent" else 20))
+adapter.close()
+"""
+
+UNCLEAN_ASYNC = """
 import contextlib
 
 async def through_every_end():
-    adapter = TransportOptions().open_async(None)
-    for path in ("/ok", "/reset", "/large", "/silent", "/ok", "/half", "/ok"):
+    for path in PATHS:
         await adapter.exchange(Probe(url + path), time.monotonic() + (0.1 if path == "/silent" else 20))
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(0.1):
             await adapter.exchange(Probe(url + "/silent"), time.monotonic() + 20)
     await adapter.aclose()
 
-adapter = TransportOptions().open(None)
-for path in ("/ok", "/reset", "/large", "/silent", "/ok", "/half", "/ok"):
-    adapter.exchange(Probe(url + path), time.monotonic() + (0.1 if path == "/silent" else 20))
-adapter.close()
 asyncio.run(through_every_end())
 """
 
@@ -132,15 +137,17 @@ def through_every_end(peer, request):
 
 
 @pytest.mark.parametrize("secure", [False, True])
-def test_no_socket_is_left_to_the_garbage_collector(serve_raw, tls, secure):
+@pytest.mark.parametrize("client", [SYNC + UNCLEAN, ASYNC + UNCLEAN_ASYNC], ids=["sync", "async"])
+def test_no_socket_is_left_to_the_garbage_collector(serve_raw, tls, client, secure):
     server = serve_raw(through_every_end, tls=tls.server() if secure else None)
-    done = run(BEGIN + UNCLEAN, server.url)
+    done = run(f"{BEGIN}PATHS = {PATHS}\n{client}", server.url)
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.flavour("async")
 def test_an_asynchronous_client_works_in_one_event_loop_after_another(serve_raw):
     server = serve_raw(answering(OK))
-    client = _connect._open_async(Account(Scripted(server.url), None), {})
+    client = _connect._open_async(Account(Scripted(server.url), None), chosen.options())
 
     async def several():
         return await client.apply([ClearUnread(Conversation.direct(user="u", peer=str(n))) for n in range(5)])
@@ -153,17 +160,19 @@ def test_an_asynchronous_client_works_in_one_event_loop_after_another(serve_raw)
         assert all(outcome.ok for outcome in asyncio.run(work()))
 
 
+@pytest.mark.flavour("async")
 def test_an_asynchronous_client_can_be_closed_when_its_event_loop_is_gone(serve_raw):
     server = serve_raw(answering(OK))
-    client = _connect._open_async(Account(Scripted(server.url), None), {})
+    client = _connect._open_async(Account(Scripted(server.url), None), chosen.options())
     assert asyncio.run(client.mute(DM)).ok
     asyncio.run(client.aclose())
     server.wait_for_end(0)
 
 
+@pytest.mark.flavour("async")
 def test_no_connection_of_an_earlier_event_loop_stays_open(serve_raw):
     server = serve_raw(answering(OK))
-    client = _connect._open_async(Account(Scripted(server.url), None), {})
+    client = _connect._open_async(Account(Scripted(server.url), None), chosen.options())
 
     async def mute_and_close():
         async with client:
@@ -175,9 +184,10 @@ def test_no_connection_of_an_earlier_event_loop_stays_open(serve_raw):
         server.wait_for_end(connection)
 
 
+@pytest.mark.flavour("async")
 def test_an_asynchronous_client_works_in_several_event_loops_at_once(serve_raw):
     server = serve_raw(answering(OK))
-    client = _connect._open_async(Account(Scripted(server.url), None), {})
+    client = _connect._open_async(Account(Scripted(server.url), None), chosen.options())
     outcomes = []
 
     async def several():
@@ -195,7 +205,7 @@ def test_an_asynchronous_client_works_in_several_event_loops_at_once(serve_raw):
 
 
 LOOPS = """
-adapter = TransportOptions().open_async(None)
+adapter = TransportOptions(**options).open_async(None)
 
 async def one(close=False):
     right(await adapter.exchange(Probe(url + "/1"), time.monotonic() + 20), "/1")
@@ -208,15 +218,17 @@ asyncio.run(one(close=True))
 """
 
 
+@pytest.mark.flavour("async")
 def test_one_event_loop_after_another_ends_without_a_warning(serve_raw):
     server = serve_raw(lambda peer, request: peer.answer(request.target.encode()))
     done = run(BEGIN + LOOPS, server.url)
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.flavour("sync")
 def test_threads_that_share_a_client_each_get_their_own_answer(serve_raw):
     server = serve_raw(answering(OK))
-    client = _connect._open(Account(Scripted(server.url), None), {})
+    client = _connect._open(Account(Scripted(server.url), None), chosen.options())
     outcomes = defaultdict(list)
 
     def work(name):

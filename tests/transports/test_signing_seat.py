@@ -53,6 +53,7 @@ def test_header_credentials_are_on_the_wire_once(flavour, serve_raw):
     assert request.target == "/alice"
 
 
+@pytest.mark.of_httpx("transports of its own")
 @pytest.mark.parametrize("credentials", [by_query, by_header])
 def test_the_request_that_httpx_is_given_shows_no_credentials(flavour, serve_raw, credentials):
     server, spy = serve_raw(answering(OK)), flavour.spy()
@@ -63,6 +64,7 @@ def test_the_request_that_httpx_is_given_shows_no_credentials(flavour, serve_raw
         assert "s3cr3t" not in spelling
 
 
+@pytest.mark.of_httpx("transports of its own")
 @pytest.mark.parametrize("credentials", [by_query, by_header])
 def test_a_request_that_was_sent_cannot_be_pickled_with_its_credentials(flavour, serve_raw, credentials):
     server, spy = serve_raw(answering(OK)), flavour.spy()
@@ -83,6 +85,7 @@ def test_every_attempt_is_signed_anew(flavour, serve_raw):
     assert [request.query for request in server.received] == ["sig=a", "sig=b"]
 
 
+@pytest.mark.of_httpx("transports of its own")
 def test_a_transport_that_spells_the_credentials_itself_sends_nothing(flavour, serve_raw):
     class Curious(AsyncSpyTransport if flavour.asynchronous else httpx.HTTPTransport):
         def handle_request(self, request):

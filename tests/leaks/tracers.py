@@ -1,0 +1,56 @@
+"""Tracers of HTTP libraries: what each is shown of a request, and the spans it writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
+from opentelemetry.sdk.trace import TracerProvider
+from vcr.request import Request
+from vcr.serialize import serialize
+from vcr.serializers import yamlserializer
+
+from tests.leaks.evidence import Evidence
+from tests.leaks.surfaces import Surface
+
+
+def _as_recorded(evidence: Evidence, method: str, url: str, headers: Any) -> None:
+    # As vcrpy would write it, wherever vcrpy itself is not in the way.
+    shown = Request(method, url, b"", headers)
+    answer = {"status": {"code": 200, "message": ""}, "headers": {}, "body": {"string": b""}}
+    written = serialize({"requests": [shown], "responses": [answer]}, yamlserializer)
+    evidence.add(Surface.CASSETTES, "request", written)
+
+
+@contextmanager
+def httpx_traced(evidence: Evidence, provider: TracerProvider) -> Iterator[None]:
+    """Instrument httpx for all of this process."""
+
+    def show(_: object, request: Any) -> None:
+        _as_recorded(evidence, request.method.decode(), str(request.url), request.headers)
+
+    async def show_async(span: object, request: Any) -> None:
+        show(span, request)
+
+    instrumentor = HTTPXClientInstrumentor()
+    instrumentor.instrument(
+        tracer_provider=provider, request_hook=show, async_request_hook=show_async, skip_dep_check=True
+    )
+    try:
+        yield
+    finally:
+        instrumentor.uninstrument()
+
+
+TRACERS: tuple[Callable[[Evidence, TracerProvider], Any], ...] = (httpx_traced,)
+
+
+@contextmanager
+def all_traced(evidence: Evidence, provider: TracerProvider) -> Iterator[None]:
+    """Instrument every library that there is a tracer of."""
+    with ExitStack() as tracing:
+        for traced in TRACERS:
+            tracing.enter_context(traced(evidence, provider))
+        yield
