@@ -1,7 +1,7 @@
-"""The httpx adapter: its transports called directly, one connection each, signed on the wire only.
+"""The adapters of httpx and httpx2: their transports called directly, signed on the wire only.
 
-No `httpx.Client`, so no cookie jar, redirects, environment or log line of URLs. One large pool scans
-all its connections on every request; a free list of single-connection pools ("shards") does not.
+No `Client` of theirs, so no cookie jar, redirects, environment or log line of URLs. Each connection is a
+transport of its own (a "shard"), on a free list.
 """
 
 from __future__ import annotations
@@ -10,67 +10,53 @@ import asyncio
 import os
 import threading
 import time
+from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
-import httpcore
-import httpx
-
 from convops._transports import TransportOptions
-from convops._transports.failures import EXPECTED, cut, failure_of
+from convops._transports.failures import cut, failure_of
+from convops._transports.library import Library, library
+from convops._transports.lines import AsyncShard, BlockingShard
+from convops._transports.replies import Body, RefusedError
+from convops._transports.routes import router
 from convops._transports.seat import unsigned_request
-from convops._transports.shards import AsyncShard, BlockingShard, PerProcess, Shards, pool_maker
-from convops._transports.sockets import Traffic
+from convops._transports.shards import CONNECTIONS, PerProcess, Shards
+from convops._transports.traffic import Traffic
 from convops.errors import ConfigError
 from convops.provider import Attempt, Failure, FailureKind, HttpReply, SigningError
 
-CONNECTIONS = 64
-"""Exchanges one adapter has under way at most; more wait their turn."""
-
-BODY_MAX = 512 * 1024
-"""The largest body that is read, in bytes."""
-
-
-class _RefusedError(Exception):
-    """A reply that is not read to its end."""
-
-    def __init__(self, kind: FailureKind) -> None:
-        super().__init__(kind.value)
-        self.kind = kind
-
-
-class _Body:
-    """Gathers a body as far as it may go."""
-
-    def __init__(self, response: httpx.Response, deadline: float) -> None:
-        if response.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
-            raise _RefusedError(FailureKind.ENCODED)
-        self._response = response
-        self._deadline = deadline
-        self._parts: list[bytes] = []
-        self._size = 0
-
-    def add(self, part: bytes) -> None:
-        self._size += len(part)
-        if self._size > BODY_MAX:
-            raise _RefusedError(FailureKind.TOO_LARGE)
-        if time.monotonic() >= self._deadline:
-            raise _RefusedError(FailureKind.TIMEOUT)
-        self._parts.append(part)
-
-    def reply(self) -> HttpReply:
-        return HttpReply(self._response.status_code, dict(self._response.headers), b"".join(self._parts))
-
 
 class _Adapter:
-    """What both adapters have in common."""
+    """What all of them have in common."""
 
-    def __init__(self) -> None:
+    name: ClassVar[str] = "httpx"
+
+    def __init__(self, options: TransportOptions) -> None:
+        self._library: Library = library(self.name)
+        self._given = options.given
         self._opened_in = os.getpid()
 
     def _check_process(self) -> None:
         # Of our own connections a child makes new ones; a pool that was given cannot be told apart.
         if self._opened_in != os.getpid():
             raise ConfigError("a transport that was given cannot cross a fork; open the client in the child")
+
+    def _request(self, attempt: Attempt, deadline: float, exchange: Traffic | None) -> Any:
+        known = self._library
+        # Only of our own connections is it known that nothing stands behind an answer.
+        return unsigned_request(
+            known.request, attempt, known.origin(attempt.origin), deadline, last=exchange is None
+        )
+
+    def _told(self, error: BaseException, exchange: Traffic | None) -> Failure:
+        """Return what an exception says of an exchange, or raise what must pass, without its frames."""
+        if isinstance(error, SigningError):
+            return Failure(FailureKind.UNSIGNED, sent=False)
+        if isinstance(error, RefusedError):
+            return Failure(error.kind, sent=True)
+        if isinstance(error, self._library.words.expected):
+            return failure_of(error, exchange, self._library.words)
+        raise cut(error)
 
 
 class HttpxTransport(_Adapter):
@@ -80,12 +66,11 @@ class HttpxTransport(_Adapter):
     """
 
     def __init__(self, options: TransportOptions) -> None:
-        if not isinstance(options.given, httpx.HTTPTransport | None):
-            raise _not_usable("a Client", options.given, "an httpx.HTTPTransport")
-        super().__init__()
-        self._given = options.given
-        pool = pool_maker(httpcore.ConnectionPool, httpcore.HTTPProxy, options)
-        self._shards = PerProcess(lambda: Shards(lambda: BlockingShard(pool)))
+        super().__init__(options)
+        if self._given is not None and not isinstance(self._given, self._library.blocking):
+            raise _not_usable("a Client", self._given, f"an {self.name}.HTTPTransport")
+        make, route = self._library.shard, router(options)
+        self._shards = PerProcess(lambda: Shards[BlockingShard](lambda origin: make(route(origin))))
         self._places = PerProcess(lambda: threading.BoundedSemaphore(CONNECTIONS))
 
     def exchange(self, attempt: Attempt, deadline: float) -> HttpReply | Failure:
@@ -96,7 +81,7 @@ class HttpxTransport(_Adapter):
         try:
             if self._given is not None:
                 self._check_process()
-                return _exchange(self._given, attempt, deadline, None)
+                return self._exchange(self._given, attempt, deadline, None)
             return self._on_shard(self._shards.get(), attempt, deadline)
         finally:
             places.release()
@@ -105,150 +90,140 @@ class HttpxTransport(_Adapter):
         self, shards: Shards[BlockingShard], attempt: Attempt, deadline: float
     ) -> HttpReply | Failure:
         shard = shards.take(attempt.origin)
-        shard.wire.exchange.begin(deadline)
-        unused = [shard]
+        line, kept = shard.line, False
         try:
-            result = _exchange(shard, attempt, deadline, shard.wire.exchange)
-            if _ended_cleanly(shard.wire.exchange, result):
-                unused = shards.give_back(attempt.origin, shard)
+            line.begin(deadline)
+            result = self._exchange(shard, attempt, deadline, line.wire.exchange)
+            if isinstance(result, HttpReply) and line.talk.ended_cleanly:
+                kept = True
+                shards.give_back(attempt.origin, shard)
             return result
         finally:
-            for old in unused:
-                old.wire.drop()
+            if not kept:
+                shard.drop()
+
+    def _exchange(
+        self, transport: Any, attempt: Attempt, deadline: float, exchange: Traffic | None
+    ) -> HttpReply | Failure:
+        try:
+            return self._ask(transport, attempt, deadline, exchange)
+        except BaseException as error:  # noqa: BLE001 - told or raised below
+            caught = error
+        # Behind the handler: an interrupt from here on does not take the library's frames along.
+        return self._told(caught, exchange)
+
+    def _ask(self, transport: Any, attempt: Attempt, deadline: float, exchange: Traffic | None) -> HttpReply:
+        # A frame of its own: what it holds of an answer, which may echo the URL, is cut off with it.
+        response = transport.handle_request(self._request(attempt, deadline, exchange))
+        try:
+            body = Body(response.status_code, response.headers.raw, deadline)
+            for part in response.iter_raw():
+                body.add(part)
+        finally:
+            response.close()
+        return body.reply()
 
     def close(self) -> None:
         """Close every idle connection, and those in use when their exchange ends."""
         if self._given is not None:
             self._given.close()
-        for shard in self._shards.get().close():
-            shard.wire.drop()
-
-
-def _exchange(
-    transport: httpx.HTTPTransport, attempt: Attempt, deadline: float, exchange: Traffic | None
-) -> HttpReply | Failure:
-    try:
-        return _ask(transport, attempt, deadline, exchange)
-    except BaseException as error:  # noqa: BLE001 - told or raised below
-        caught = error
-    # Behind the handler: an interrupt from here on does not take the library's frames along.
-    return _told(caught, exchange)
-
-
-def _ask(
-    transport: httpx.HTTPTransport, attempt: Attempt, deadline: float, exchange: Traffic | None
-) -> HttpReply:
-    # A frame of its own: what it holds of an answer, which may echo the URL, is cut off with it.
-    response = transport.handle_request(_request(attempt, deadline, exchange))
-    try:
-        body = _Body(response, deadline)
-        for part in response.iter_raw():
-            body.add(part)
-    finally:
-        response.close()
-    return body.reply()
+        self._shards.get().close()
 
 
 class AsyncHttpxTransport(_Adapter):
     """Exchanges over `httpx.AsyncHTTPTransport`, for an `AsyncClient`; otherwise as `HttpxTransport`."""
 
     def __init__(self, options: TransportOptions) -> None:
-        if not isinstance(options.given, httpx.AsyncHTTPTransport | None):
-            raise _not_usable("an AsyncClient", options.given, "an httpx.AsyncHTTPTransport")
-        super().__init__()
-        self._given = options.given
-        pool = pool_maker(httpcore.AsyncConnectionPool, httpcore.AsyncHTTPProxy, options)
-        self._shards = PerProcess(lambda: Shards(lambda: AsyncShard(pool)))
+        super().__init__(options)
+        if self._given is not None and not isinstance(self._given, self._library.asynchronous):
+            raise _not_usable("an AsyncClient", self._given, f"an {self.name}.AsyncHTTPTransport")
+        make, route = self._library.async_shard, router(options)
+        self._shards = PerProcess(lambda: Shards[AsyncShard](lambda origin: make(route(origin))))
         self._places: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
     async def exchange(self, attempt: Attempt, deadline: float) -> HttpReply | Failure:
         """Send one attempt; as `convops.provider.AsyncTransport.exchange`."""
-        # Places are counted for each event loop, since asyncio's locks belong to one.
-        places = self._places.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(CONNECTIONS))
+        places = self._places_here()
         try:
-            async with asyncio.timeout(deadline - time.monotonic()):
+            # A free place is taken at once.
+            if places.locked():
+                async with asyncio.timeout(deadline - time.monotonic()):
+                    await places.acquire()
+            else:
                 await places.acquire()
         except TimeoutError:
             return Failure(FailureKind.BUSY, sent=False)
         try:
             if self._given is not None:
                 self._check_process()
-                return await _exchange_async(self._given, attempt, deadline, None)
+                return await self._exchange(self._given, attempt, deadline, None)
             return await self._on_shard(self._shards.get(), attempt, deadline)
         finally:
             places.release()
+
+    def _places_here(self) -> asyncio.Semaphore:
+        # Places are counted for each event loop, since asyncio's locks belong to one.
+        loop = asyncio.get_running_loop()
+        places = self._places.get(loop)
+        if places is None:
+            places = self._places.setdefault(loop, asyncio.Semaphore(CONNECTIONS))
+        return places
 
     async def _on_shard(
         self, shards: Shards[AsyncShard], attempt: Attempt, deadline: float
     ) -> HttpReply | Failure:
         shard = shards.take(attempt.origin)
-        shard.wire.exchange.begin(deadline)
-        unused = [shard]
+        line, kept = shard.line, False
         try:
-            result = await _exchange_async(shard, attempt, deadline, shard.wire.exchange)
-            if _ended_cleanly(shard.wire.exchange, result):
-                unused = shards.give_back(attempt.origin, shard)
+            line.begin(deadline)
+            result = await self._exchange(shard, attempt, deadline, line.wire.exchange)
+            if isinstance(result, HttpReply) and line.talk.ended_cleanly:
+                kept = True
+                shards.give_back(attempt.origin, shard)
             return result
         finally:
-            for old in unused:
-                old.wire.drop()
+            if not kept:
+                shard.drop()
+
+    async def _exchange(
+        self, transport: Any, attempt: Attempt, deadline: float, exchange: Traffic | None
+    ) -> HttpReply | Failure:
+        try:
+            async with asyncio.timeout(deadline - time.monotonic()):
+                return await self._ask(transport, attempt, deadline, exchange)
+        except BaseException as error:  # noqa: BLE001 - told or raised below
+            caught = error
+        return self._told(caught, exchange)
+
+    async def _ask(
+        self, transport: Any, attempt: Attempt, deadline: float, exchange: Traffic | None
+    ) -> HttpReply:
+        response = await transport.handle_async_request(self._request(attempt, deadline, exchange))
+        try:
+            body = Body(response.status_code, response.headers.raw, deadline)
+            async for part in response.aiter_raw():
+                body.add(part)
+        finally:
+            await response.aclose()
+        return body.reply()
 
     async def aclose(self) -> None:
         """Close every idle connection, and those in use when their exchange ends."""
         if self._given is not None:
             await self._given.aclose()
-        for shard in self._shards.get().close():
-            shard.wire.drop()
+        self._shards.get().close()
 
 
-async def _exchange_async(
-    transport: httpx.AsyncHTTPTransport, attempt: Attempt, deadline: float, exchange: Traffic | None
-) -> HttpReply | Failure:
-    try:
-        async with asyncio.timeout(deadline - time.monotonic()):
-            return await _ask_async(transport, attempt, deadline, exchange)
-    except BaseException as error:  # noqa: BLE001 - told or raised below
-        caught = error
-    return _told(caught, exchange)
+class Httpx2Transport(HttpxTransport):
+    """The same over `httpx2.HTTPTransport`."""
+
+    name = "httpx2"
 
 
-async def _ask_async(
-    transport: httpx.AsyncHTTPTransport, attempt: Attempt, deadline: float, exchange: Traffic | None
-) -> HttpReply:
-    response = await transport.handle_async_request(_request(attempt, deadline, exchange))
-    try:
-        body = _Body(response, deadline)
-        async for part in response.aiter_raw():
-            body.add(part)
-    finally:
-        await response.aclose()
-    return body.reply()
+class AsyncHttpx2Transport(AsyncHttpxTransport):
+    """The same over `httpx2.AsyncHTTPTransport`."""
 
-
-def _told(error: BaseException, exchange: Traffic | None) -> Failure:
-    """Return what an exception says of an exchange, or raise what must pass, without the library's frames."""
-    if isinstance(error, SigningError):
-        return Failure(FailureKind.UNSIGNED, sent=False)
-    if isinstance(error, _RefusedError):
-        return Failure(error.kind, sent=True)
-    if isinstance(error, EXPECTED):
-        return failure_of(error, exchange)
-    raise cut(error)
-
-
-def _request(attempt: Attempt, deadline: float, exchange: Traffic | None) -> httpx.Request:
-    # Only of our own connections is it known that nothing stands behind an answer.
-    return unsigned_request(attempt, deadline, last=exchange is None)
-
-
-def _ended_cleanly(exchange: Traffic, result: HttpReply | Failure) -> bool:
-    if isinstance(result, Failure):
-        return False
-    length, coding = (result.headers.get(name) for name in ("content-length", "transfer-encoding"))
-    if length is not None and coding is not None:
-        # Two readers may differ about its end: RFC 9112, section 6.3.
-        return False
-    return exchange.ends_with_answer(length, chunked=coding is not None and coding.lower() == "chunked")
+    name = "httpx2"
 
 
 def _not_usable(client: str, given: object, wanted: str) -> ConfigError:

@@ -9,15 +9,12 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-import httpcore
 from attrs import define, field
+
+from convops._transports.traffic import NotResolvedError
 
 Address = tuple[int, tuple[Any, ...]]
 """An address family, and what `socket.connect` takes."""
-
-
-class NotResolvedError(httpcore.ConnectError):
-    """The host name has no address."""
 
 
 @define(eq=False)

@@ -53,7 +53,7 @@ def test_the_page_names_no_address_to_write_to():
 
 @pytest.mark.parametrize("opened", [TransportOptions().open, TransportOptions().open_async])
 def test_tls_is_checked_and_not_older_than_the_page_says(opened):
-    context = opened(None)._shards.get().take("https://chat.example")._pool._pool._ssl_context
+    context = opened(None)._shards.get().take("https://chat.example").line.wire.route.tls
     assert context.minimum_version is ssl.TLSVersion.TLSv1_2
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname

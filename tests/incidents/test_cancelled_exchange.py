@@ -182,7 +182,7 @@ def test_a_verb_cancelled_at_any_step_leaves_its_answer_to_nobody(serve_raw, tls
         muting = asyncio.ensure_future(alice.mute(dm("alice")))
         for _ in range(steps):
             # Time for the server as well, which is not on this loop.
-            await asyncio.sleep(0.0005)
+            await asyncio.sleep(0.0001)
         muting.cancel()
         await asyncio.wait([muting])
         vendor.gone.set()
