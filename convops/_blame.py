@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from types import TracebackType
 from typing import TypeVar
 
 from attrs import frozen
@@ -21,19 +21,13 @@ class Blame:
 
     provider: str
 
-    @contextmanager
-    def plugin(self, what: str, run: Run | None = None) -> Iterator[None]:
-        """Run a piece of the plugin.
+    def plugin(self, what: str, run: Run | None = None) -> _Blamed:
+        """Return what runs a piece of the plugin.
 
         Raises:
-            PluginError: it raised anything but an `OperationError`.
+            PluginError: on leaving, if it raised anything but an `OperationError`.
         """
-        try:
-            yield
-        except (OperationError, PluginError):
-            raise
-        except Exception as error:
-            raise self.bug(f"{what} raised {type(error).__name__}", run) from error
+        return _Blamed(self, what, run)
 
     def made(self, make: Callable[[], object]) -> Signer:
         """Return the signer a plugin makes.
@@ -69,3 +63,24 @@ class Blame:
         effect = Effect.UNKNOWN if run is not None and run.sent else Effect.NOT_APPLIED
         text = f"a bug in the plugin of {self.provider!r}: {message}"
         return PluginError(text, provider=self.provider, effect=effect)
+
+
+class _Blamed:
+    """A piece of a plugin that runs; there are ten in each call, so no generator is made for one."""
+
+    __slots__ = ("_blame", "_run", "_what")
+
+    def __init__(self, blame: Blame, what: str, run: Run | None) -> None:
+        self._blame = blame
+        self._what = what
+        self._run = run
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, Exception) and not isinstance(error, OperationError | PluginError):
+            bug = self._blame.bug(f"{self._what} raised {type(error).__name__}", self._run)
+            raise bug from error

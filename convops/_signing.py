@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from datetime import UTC
 from urllib.parse import urlsplit
 
 from convops._locks import Lock
 from convops.provider import Call, Credentials, Signer, SigningError, Ticket
+from convops.provider._wire import extended
 
 CLOCK_NOISE = 3.0
 """Seconds by which a `Date` header may differ from this machine's clock without meaning anything: it is cut
@@ -104,6 +106,13 @@ def parse_http_date(text: str | None) -> float | None:
         return None
 
 
+@functools.lru_cache(1024)
+def _parts(base_url: str) -> tuple[str, str]:
+    """Return the origin of a base URL, and the path that stands before every target."""
+    parts = urlsplit(base_url)
+    return f"{parts.scheme}://{parts.netloc}", parts.path.rstrip("/")
+
+
 class OneShot:
     """One try of a call: it can be looked at freely, and signed once.
 
@@ -116,15 +125,13 @@ class OneShot:
         repeated: whether a second signature was asked for, by whoever sent the request again.
     """
 
-    __slots__ = ("_prefix", "_signing", "call", "content", "defect", "origin", "repeated", "target")
+    __slots__ = ("_signing", "call", "content", "defect", "origin", "repeated", "target")
 
     def __init__(self, call: Call, base_url: str, signing: Signing) -> None:
         # First, for a frame that is looked at halfway shows it.
         self.call = call
-        parts = urlsplit(base_url)
-        self.origin = f"{parts.scheme}://{parts.netloc}"
-        self._prefix = parts.path.rstrip("/")
-        self.target = self._prefix + call.target()
+        self.origin, prefix = _parts(base_url)
+        self.target = prefix + call.target()
         self.content = call.content()
         self.defect: str | None = None
         self.repeated = False
@@ -145,7 +152,7 @@ class OneShot:
             raise SigningError("an attempt is signed once")
         try:
             credentials = signing.credentials(self.call)
-            return self._prefix + self.call.target(credentials.query), credentials.headers
+            return extended(self.target, credentials.query), credentials.headers
         except Exception as error:  # noqa: BLE001 - a plugin's bug, reported as such by the pipeline
             self.defect = type(error).__name__
         # Raised out here: the signer's own exception has frames that hold an open secret.

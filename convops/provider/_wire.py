@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from enum import Enum
 from typing import Any, Protocol
@@ -11,6 +12,21 @@ from urllib.parse import quote
 from attrs import field, frozen
 
 from convops.errors import InvalidRequestError
+
+_RESERVED = re.compile(r"[^A-Za-z0-9_.~-]+")
+
+
+def extended(target: str, parameters: Mapping[str, str]) -> str:
+    """Return an encoded target with further query parameters behind its own."""
+    if not parameters:
+        return target
+    query = "&".join([f"{_encoded(name)}={_encoded(value)}" for name, value in parameters.items()])
+    return f"{target}{'&' if '?' in target else '?'}{query}"
+
+
+def _encoded(text: str) -> str:
+    # Where `quote` finds one character to encode, it looks up each of them.
+    return _RESERVED.sub(lambda found: quote(found[0], safe=""), text)
 
 
 @frozen(kw_only=True)
@@ -51,13 +67,9 @@ class Call:
         """
         if not {".", ".."}.isdisjoint(self.path):
             raise InvalidRequestError("an id of only dots cannot stand in a path")
-        path = "/" + "/".join(quote(segment, safe="") for segment in self.path)
-        query = "&".join(
-            f"{quote(name, safe='')}={quote(value, safe='')}"
-            for parameters in (self.query, credentials or {})
-            for name, value in parameters.items()
-        )
-        return f"{path}?{query}" if query else path
+        path = "/" + "/".join([_encoded(segment) for segment in self.path])
+        target = extended(path, self.query)
+        return extended(target, credentials) if credentials else target
 
     def content(self) -> bytes:
         """Return the body as it is sent."""

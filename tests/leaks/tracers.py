@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
+from opentelemetry.instrumentation.httpx import HTTPX2ClientInstrumentor, HTTPXClientInstrumentor
 from opentelemetry.sdk.trace import TracerProvider
 from vcr.request import Request
 from vcr.serialize import serialize
@@ -25,7 +25,7 @@ def _as_recorded(evidence: Evidence, method: str, url: str, headers: Any) -> Non
 
 
 @contextmanager
-def httpx_traced(evidence: Evidence, provider: TracerProvider) -> Iterator[None]:
+def httpx_traced(evidence: Evidence, provider: TracerProvider, *, instrumentor: Any = None) -> Iterator[None]:
     """Instrument httpx for all of this process."""
 
     def show(_: object, request: Any) -> None:
@@ -34,7 +34,7 @@ def httpx_traced(evidence: Evidence, provider: TracerProvider) -> Iterator[None]
     async def show_async(span: object, request: Any) -> None:
         show(span, request)
 
-    instrumentor = HTTPXClientInstrumentor()
+    instrumentor = instrumentor or HTTPXClientInstrumentor()
     instrumentor.instrument(
         tracer_provider=provider, request_hook=show, async_request_hook=show_async, skip_dep_check=True
     )
@@ -44,7 +44,12 @@ def httpx_traced(evidence: Evidence, provider: TracerProvider) -> Iterator[None]
         instrumentor.uninstrument()
 
 
-TRACERS: tuple[Callable[[Evidence, TracerProvider], Any], ...] = (httpx_traced,)
+def httpx2_traced(evidence: Evidence, provider: TracerProvider) -> Any:
+    """Instrument httpx2 for all of this process."""
+    return httpx_traced(evidence, provider, instrumentor=HTTPX2ClientInstrumentor())
+
+
+TRACERS: tuple[Callable[[Evidence, TracerProvider], Any], ...] = (httpx_traced, httpx2_traced)
 
 
 @contextmanager
