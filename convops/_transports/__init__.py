@@ -49,6 +49,11 @@ ADAPTERS: Mapping[str, Adapter] = {
         asynchronous="AsyncHttpx2Transport",
         takes_its_own=True,
     ),
+    "httptools": Adapter(
+        library="httptools",
+        module="convops._transports.httptools_adapter",
+        blocking="HttptoolsTransport",
+    ),
 }
 DEFAULT = "httpx"
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
 import time
 from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
@@ -20,7 +19,7 @@ from convops._transports.lines import AsyncShard, BlockingShard
 from convops._transports.replies import Body, RefusedError
 from convops._transports.routes import router
 from convops._transports.seat import unsigned_request
-from convops._transports.shards import CONNECTIONS, PerProcess, Shards
+from convops._transports.shards import CONNECTIONS, PerProcess, Sharded, Shards
 from convops._transports.traffic import Traffic
 from convops.errors import ConfigError
 from convops.provider import Attempt, Failure, FailureKind, HttpReply, SigningError
@@ -59,50 +58,29 @@ class _Adapter:
         raise cut(error)
 
 
-class HttpxTransport(_Adapter):
+class HttpxTransport(_Adapter, Sharded[BlockingShard]):
     """Exchanges over `httpx.HTTPTransport`, for a `Client`.
 
     A transport that was given keeps no connection, and httpx's own timeouts bound each of its reads only.
     """
 
     def __init__(self, options: TransportOptions) -> None:
-        super().__init__(options)
+        _Adapter.__init__(self, options)
         if self._given is not None and not isinstance(self._given, self._library.blocking):
             raise _not_usable("a Client", self._given, f"an {self.name}.HTTPTransport")
         make, route = self._library.shard, router(options)
-        self._shards = PerProcess(lambda: Shards[BlockingShard](lambda origin: make(route(origin))))
-        self._places = PerProcess(lambda: threading.BoundedSemaphore(CONNECTIONS))
+        Sharded.__init__(self, lambda origin: make(route(origin)))
 
-    def exchange(self, attempt: Attempt, deadline: float) -> HttpReply | Failure:
-        """Send one attempt; as `convops.provider.Transport.exchange`."""
-        places = self._places.get()
-        if not places.acquire(timeout=max(0.0, deadline - time.monotonic())):
-            return Failure(FailureKind.BUSY, sent=False)
-        try:
-            if self._given is not None:
-                self._check_process()
-                return self._exchange(self._given, attempt, deadline, None)
-            return self._on_shard(self._shards.get(), attempt, deadline)
-        finally:
-            places.release()
+    def _in_place(self, attempt: Attempt, deadline: float) -> HttpReply | Failure:
+        if self._given is None:
+            return super()._in_place(attempt, deadline)
+        self._check_process()
+        return self._asked(self._given, attempt, deadline, None)
 
-    def _on_shard(
-        self, shards: Shards[BlockingShard], attempt: Attempt, deadline: float
-    ) -> HttpReply | Failure:
-        shard = shards.take(attempt.origin)
-        line, kept = shard.line, False
-        try:
-            line.begin(deadline)
-            result = self._exchange(shard, attempt, deadline, line.wire.exchange)
-            if isinstance(result, HttpReply) and line.talk.ended_cleanly:
-                kept = True
-                shards.give_back(attempt.origin, shard)
-            return result
-        finally:
-            if not kept:
-                shard.drop()
+    def _exchange(self, shard: BlockingShard, attempt: Attempt, deadline: float) -> HttpReply | Failure:
+        return self._asked(shard, attempt, deadline, shard.line.wire.exchange)
 
-    def _exchange(
+    def _asked(
         self, transport: Any, attempt: Attempt, deadline: float, exchange: Traffic | None
     ) -> HttpReply | Failure:
         try:
@@ -127,7 +105,7 @@ class HttpxTransport(_Adapter):
         """Close every idle connection, and those in use when their exchange ends."""
         if self._given is not None:
             self._given.close()
-        self._shards.get().close()
+        super().close()
 
 
 class AsyncHttpxTransport(_Adapter):
@@ -156,7 +134,7 @@ class AsyncHttpxTransport(_Adapter):
         try:
             if self._given is not None:
                 self._check_process()
-                return await self._exchange(self._given, attempt, deadline, None)
+                return await self._asked(self._given, attempt, deadline, None)
             return await self._on_shard(self._shards.get(), attempt, deadline)
         finally:
             places.release()
@@ -172,12 +150,11 @@ class AsyncHttpxTransport(_Adapter):
     async def _on_shard(
         self, shards: Shards[AsyncShard], attempt: Attempt, deadline: float
     ) -> HttpReply | Failure:
-        shard = shards.take(attempt.origin)
-        line, kept = shard.line, False
+        shard, kept = shards.take(attempt.origin), False
         try:
-            line.begin(deadline)
-            result = await self._exchange(shard, attempt, deadline, line.wire.exchange)
-            if isinstance(result, HttpReply) and line.talk.ended_cleanly:
+            shard.begin(deadline)
+            result = await self._asked(shard, attempt, deadline, shard.line.wire.exchange)
+            if isinstance(result, HttpReply) and shard.ended_cleanly:
                 kept = True
                 shards.give_back(attempt.origin, shard)
             return result
@@ -185,7 +162,7 @@ class AsyncHttpxTransport(_Adapter):
             if not kept:
                 shard.drop()
 
-    async def _exchange(
+    async def _asked(
         self, transport: Any, attempt: Attempt, deadline: float, exchange: Traffic | None
     ) -> HttpReply | Failure:
         try:

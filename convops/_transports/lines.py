@@ -38,11 +38,6 @@ class _Line:
         self.talk = Talk()
         self._core = core
 
-    def begin(self, deadline: float) -> None:
-        """Start an exchange."""
-        self.wire.exchange.begin(deadline)
-        self.talk.ended_cleanly = False
-
     def _asked(self, request: Any, content: bytes) -> bytes:
         route = self.wire.route
         fields = [*request.headers, *route.fields]
@@ -152,7 +147,31 @@ def _translated(error: Exception, core: Any, exchange: Traffic) -> Exception:
     return told
 
 
-class BlockingShard:
+class _Shard:
+    """What both kinds of shard have in common.
+
+    Attributes:
+        line: its connection.
+    """
+
+    line: _Line
+
+    @property
+    def ended_cleanly(self) -> bool:
+        """Whether the last exchange did, so that the next may begin."""
+        return self.line.talk.ended_cleanly
+
+    def begin(self, deadline: float) -> None:
+        """Start an exchange."""
+        self.line.wire.exchange.begin(deadline)
+        self.line.talk.ended_cleanly = False
+
+    def drop(self) -> None:
+        """Close the connection."""
+        self.line.wire.drop()
+
+
+class BlockingShard(_Shard):
     """A transport of one connection; a library's `HTTPTransport` is mixed in.
 
     That takes no network backend, so its pool is replaced here; all else is inherited.
@@ -161,17 +180,9 @@ class BlockingShard:
     def __init__(self, core: Any, wire: Wire) -> None:
         self.line = self._pool = Line(core, wire)
 
-    def drop(self) -> None:
-        """Close the connection."""
-        self.line.wire.drop()
 
-
-class AsyncShard:
+class AsyncShard(_Shard):
     """The same for asyncio, with a library's `AsyncHTTPTransport`."""
 
     def __init__(self, core: Any, wire: AsyncWire) -> None:
         self.line = self._pool = AsyncLine(core, wire)
-
-    def drop(self) -> None:
-        """Close the connection."""
-        self.line.wire.drop()

@@ -27,14 +27,17 @@ class Body:
         fields: its header fields.
         deadline: on the monotonic clock.
 
+    Attributes:
+        headers: the fields by lower-case name.
+
     Raises:
         RefusedError: it is compressed, which nobody asked for.
     """
 
     def __init__(self, status: int, fields: Iterable[tuple[bytes, bytes]], deadline: float) -> None:
         self._status = status
-        self._headers = _by_name(fields)
-        if self._headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        self.headers = _by_name(fields)
+        if self.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
             raise RefusedError(FailureKind.ENCODED)
         self._deadline = deadline
         self._parts: list[bytes] = []
@@ -55,7 +58,7 @@ class Body:
 
     def reply(self) -> HttpReply:
         """Return the answer with all that was gathered."""
-        return HttpReply(self._status, self._headers, b"".join(self._parts))
+        return HttpReply(self._status, self.headers, b"".join(self._parts))
 
 
 def _by_name(fields: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:

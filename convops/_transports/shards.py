@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Generic, Protocol, TypeVar
 from attrs import define
 
 from convops._locks import Lock
+from convops.provider import Attempt, Failure, FailureKind, HttpReply
 
 CONNECTIONS = 64
 """Exchanges one adapter has under way at most; more wait their turn."""
@@ -141,3 +143,61 @@ class PerProcess(Generic[T]):
             self._value = self._make()
             self._owner = os.getpid()
         return self._value
+
+
+class Spoken(Droppable, Protocol):
+    """A connection that exchanges go over."""
+
+    @property
+    def ended_cleanly(self) -> bool:
+        """Whether the last exchange did, so that the next may begin."""
+        ...
+
+    def begin(self, deadline: float) -> None:
+        """Start an exchange."""
+
+
+Line = TypeVar("Line", bound=Spoken)
+
+
+class Sharded(Generic[Line]):
+    """A blocking adapter that gives each exchange a place and a connection.
+
+    Args:
+        make: makes a connection to an origin.
+    """
+
+    def __init__(self, make: Callable[[str], Line]) -> None:
+        self._shards = PerProcess(lambda: Shards(make))
+        self._places = PerProcess(lambda: threading.BoundedSemaphore(CONNECTIONS))
+
+    def exchange(self, attempt: Attempt, deadline: float) -> HttpReply | Failure:
+        """Send one attempt; as `convops.provider.Transport.exchange`."""
+        places = self._places.get()
+        if not places.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            return Failure(FailureKind.BUSY, sent=False)
+        try:
+            return self._in_place(attempt, deadline)
+        finally:
+            places.release()
+
+    def _in_place(self, attempt: Attempt, deadline: float) -> HttpReply | Failure:
+        shards = self._shards.get()
+        shard, kept = shards.take(attempt.origin), False
+        try:
+            shard.begin(deadline)
+            result = self._exchange(shard, attempt, deadline)
+            if isinstance(result, HttpReply) and shard.ended_cleanly:
+                kept = True
+                shards.give_back(attempt.origin, shard)
+            return result
+        finally:
+            if not kept:
+                shard.drop()
+
+    def _exchange(self, shard: Line, attempt: Attempt, deadline: float) -> HttpReply | Failure:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Close every idle connection, and those in use when their exchange ends."""
+        self._shards.get().close()

@@ -60,8 +60,7 @@ class Wire:
     def read(self) -> bytes:
         """Return what arrives next; nothing where the peer hung up."""
         connection = self._open_socket()
-        # Zero would mean a socket that does not block.
-        connection.settimeout(self.exchange.left(least=1e-3))
+        connection.settimeout(self._seconds())
         part = connection.recv(RECEIVE)
         self.exchange.note(len(part))
         return part
@@ -69,7 +68,7 @@ class Wire:
     def write(self, content: bytes) -> None:
         """Send a request, or a part of one."""
         connection = self._open_socket()
-        connection.settimeout(self.exchange.left(least=1e-3))
+        connection.settimeout(self._seconds())
         self.exchange.sent = True
         connection.sendall(content)
 
@@ -78,6 +77,13 @@ class Wire:
         connection, self._socket, self._watch = self._socket, None, None
         if connection is not None:
             connection.close()
+
+    def _seconds(self) -> float:
+        """Return how many are left, which is more than none: that would mean a socket that does not block."""
+        seconds = self.exchange.left()
+        if seconds <= 0:
+            raise TimeoutError("the time was over")
+        return seconds
 
     def _open_socket(self) -> socket.socket:
         if self._socket is None:
@@ -93,9 +99,7 @@ class Wire:
         error: OSError = OSError("the name has no address")
         for place, (family, address) in enumerate(addresses):
             # One address that swallows packets must leave time for the rest.
-            seconds = self.exchange.left() / (len(addresses) - place)
-            if seconds <= 0:
-                raise TimeoutError("the time was over")
+            seconds = self._seconds() / (len(addresses) - place)
             connection = socket.socket(family, socket.SOCK_STREAM)
             try:
                 connection.settimeout(seconds)
@@ -117,7 +121,7 @@ class Wire:
         return lookup.result()
 
     def _tunnel(self, connection: socket.socket) -> None:
-        connection.settimeout(self.exchange.left(least=1e-3))
+        connection.settimeout(self._seconds())
         connection.sendall(self.route.tunnel)
         steps = tunnelling()
         try:
@@ -128,7 +132,7 @@ class Wire:
             return
 
     def _secure(self, connection: socket.socket, context: ssl.SSLContext) -> None:
-        connection.settimeout(self.exchange.left(least=1e-3))
+        connection.settimeout(self._seconds())
         try:
             secured = context.wrap_socket(
                 connection, server_hostname=self.route.name, do_handshake_on_connect=False

@@ -30,6 +30,10 @@ class TunnelRefusedError(WireError):
     """The proxy does not connect to the host."""
 
 
+class NotWritableError(WireError):
+    """What is to be sent is no HTTP."""
+
+
 class TooMuchError(WireError):
     """More arrived than any answer may hold."""
 
@@ -72,6 +76,6 @@ class Traffic:
         if self.received > RECEIVED_MAX:
             raise TooMuchError("the answer does not end")
 
-    def left(self, least: float = 0.0) -> float:
-        """Return the seconds until the deadline, or `least`."""
-        return max(least, self.deadline - time.monotonic())
+    def left(self) -> float:
+        """Return the seconds until the deadline."""
+        return max(0.0, self.deadline - time.monotonic())

@@ -22,6 +22,7 @@ from convops.errors import (
 from convops.operations import ClearUnread, Delete, MarkRead, Mute
 from convops.testing import Fault
 from tests.leaks.surfaces import BY_A_RECORDER, RAISED, REPORTED, Surface
+from tests.transports import chosen
 from tests.transports.rawserver import PATIENCE
 from tests.wire.worlds import DM, TEAM
 
@@ -85,7 +86,8 @@ def test_success_shows_no_credential(stage):
     outcomes = stage.perform(lambda: stage.connect().apply(operations))
     assert all(outcome.ok for outcome in outcomes)
     stage.assert_clean(*REPORTED)
-    assert stage.recorded().count("uri:") == len(stage.server.received)
+    if chosen.is_recorded():
+        assert stage.recorded().count("uri:") == len(stage.server.received)
 
 
 def test_a_refusal_shows_no_credential(stage):
@@ -107,6 +109,7 @@ def test_a_failure_shows_no_credential(stage, behave, kind):
     stage.assert_clean(*REPORTED, *RAISED)
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize("behave", [echo, echo_in_json, echo_as_an_error, compressed])
 def test_a_recorder_is_shown_no_credential_whatever_the_vendor_echoes(stage, behave):
     stage.behave = behave
@@ -116,6 +119,7 @@ def test_a_recorder_is_shown_no_credential_whatever_the_vendor_echoes(stage, beh
     assert Surface.CASSETTES not in {surface for surface, *_ in stage.evidence.leaks(stage.scanner)}
 
 
+@pytest.mark.recorded
 def test_a_recorder_is_shown_no_credential_and_says_none_where_a_request_is_missing(stage):
     stage.perform(lambda: stage.connect().mark_read(DM))
     error = stage.perform(lambda: stage.connect().mute(TEAM), record="none")
