@@ -35,7 +35,8 @@ class ClientOptions(TypedDict, total=False):
         timeout: seconds for a whole verb: queueing, pace, attempts, name resolution and body; 10.
         attempts: how often one call is tried at most; 4.
         pace: calls per second for each of the account's quotas; None follows the vendor's documents.
-        transport: the name of an adapter (`"httpx"`), an adapter, or one of httpx's own transports.
+        transport: the name of an adapter, an adapter, or one of the transports of httpx or httpx2. By name
+            there are `"httpx"`, `"httpx2"`, and for a `Client` `"httptools"`, of the extras of those names.
         proxy: the URL of an HTTP proxy.
         verify: the path of a CA bundle, or an `ssl.SSLContext` that verifies.
         observer: called with an `Event` for each attempt and each outcome; what it raises is logged.

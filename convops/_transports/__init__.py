@@ -63,9 +63,8 @@ class TransportOptions:
     """What a client says about its connections.
 
     Attributes:
-        transport: the name of an adapter, an adapter, or one of httpx's own transports, or of
-            httpx2's; None takes
-            the provider's own, else httpx.
+        transport: the name of an adapter, an adapter, or one of the transports of httpx or httpx2; None
+            takes the provider's own, else httpx.
         proxy: the URL of an HTTP proxy, which may hold a password.
         verify: the path of a CA bundle, or an `ssl.SSLContext` that verifies; None takes the bundle
             of certifi.
