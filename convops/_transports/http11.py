@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import h11
 
-from convops._transports.traffic import HungUpError, NotHttpError
+from convops._transports.traffic import HungUpError, NotHttpError, NotWritableError
 
 HEAD_MAX = 100 * 1024
 """The largest head of an answer, in bytes."""
@@ -32,13 +32,19 @@ class Talk:
         """Return a request as it is written.
 
         Raises:
-            h11.LocalProtocolError: it is no HTTP.
+            NotWritableError: it is no HTTP.
         """
         self.ended_cleanly = False
+        try:
+            return self._written(h11.Request(method=method, target=target, headers=fields), content)
+        except h11.LocalProtocolError:
+            pass
+        # Raised out here, and in words of ours: h11's quote the field, which may be a credential.
+        raise NotWritableError("the request is no HTTP")
+
+    def _written(self, head: h11.Request, content: Iterable[bytes]) -> bytes:
         send = self._state.send
-        parts = [send(h11.Request(method=method, target=target, headers=fields))]
-        parts += [send(h11.Data(data=part)) for part in content]
-        parts.append(send(h11.EndOfMessage()))
+        parts = [send(head), *(send(h11.Data(data=part)) for part in content), send(h11.EndOfMessage())]
         return b"".join(part or b"" for part in parts)
 
     def cut_off(self) -> None:

@@ -17,12 +17,13 @@ from convops._transports.sockets import Wire
 from convops._transports.traffic import (
     HungUpError,
     NotHttpError,
+    NotWritableError,
     Traffic,
     TunnelRefusedError,
     WireError,
 )
 
-_FAILED = (WireError, OSError, h11.LocalProtocolError)
+_FAILED = (WireError, OSError)
 
 
 class _Line:
@@ -134,7 +135,7 @@ class AsyncLine(_Line):
 
 def _translated(error: Exception, core: Any, exchange: Traffic) -> Exception:
     told: Exception
-    if isinstance(error, h11.LocalProtocolError):
+    if isinstance(error, NotWritableError):
         told = core.LocalProtocolError(str(error))
     elif isinstance(error, TunnelRefusedError):
         told = core.ProxyError(str(error))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import h11
 import pytest
 
 from convops._transports.http11 import Talk
-from convops._transports.traffic import HungUpError, NotHttpError
+from convops._transports.traffic import HungUpError, NotHttpError, NotWritableError
 
 FIELDS = [(b"host", b"chat.example"), (b"content-length", b"2")]
 ANSWER = b"HTTP/1.1 200 X\r\ncontent-length: 2\r\n\r\n{}"
@@ -35,8 +34,16 @@ def test_a_request_is_written_in_one_piece():
 
 
 def test_a_target_that_would_end_its_line_is_not_written():
-    with pytest.raises(h11.LocalProtocolError):
+    with pytest.raises(NotWritableError):
         Talk().ask(b"POST", b"/x HTTP/1.1\r\nx: y", FIELDS, (b"{}",))
+
+
+@pytest.mark.parametrize("value", [b"s3cr3t\r\nx: y", b"s3cr3t\n", b"s3cr3t\0"])
+def test_a_field_that_would_end_its_line_is_not_written_and_not_told(value):
+    with pytest.raises(NotWritableError) as caught:
+        Talk().ask(b"POST", b"/x", [*FIELDS, (b"x-token", value)], (b"{}",))
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+    assert "s3cr3t" not in str(caught.value)
 
 
 def test_an_answer_may_come_byte_by_byte():
