@@ -24,12 +24,7 @@ def read_document(body: bytes) -> Mapping[str, Any]:
     if body.count(b"{") + body.count(b"[") > CONTAINERS_MAX:
         raise MalformedReplyError(f"the answer holds more than {CONTAINERS_MAX} objects and lists")
     try:
-        document = json.loads(
-            body.decode(),
-            object_pairs_hook=_unique,
-            parse_constant=_no_constant,
-            parse_float=_finite,
-        )
+        document = _STRICT.decode(body.decode())
     except (ValueError, RecursionError):
         # No detail: the exception would carry the body along.
         document = None
@@ -58,6 +53,9 @@ def _finite(text: str) -> float:
     if not math.isfinite(number):
         raise ValueError("not a finite number")
     return number
+
+
+_STRICT = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
 
 
 def _check_depth(document: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from attrs import field, frozen
 
 from convops.errors import InvalidRequestError
 
+_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 _RESERVED = re.compile(r"[^A-Za-z0-9_.~-]+")
 
 
@@ -20,13 +22,21 @@ def extended(target: str, parameters: Mapping[str, str]) -> str:
     """Return an encoded target with further query parameters behind its own."""
     if not parameters:
         return target
-    query = "&".join([f"{_encoded(name)}={_encoded(value)}" for name, value in parameters.items()])
+    query = "&".join([f"{_encoded_name(name)}={_encoded(value)}" for name, value in parameters.items()])
     return f"{target}{'&' if '?' in target else '?'}{query}"
 
 
 def _encoded(text: str) -> str:
     # Where `quote` finds one character to encode, it looks up each of them.
-    return _RESERVED.sub(lambda found: quote(found[0], safe=""), text)
+    return _RESERVED.sub(_quoted, text)
+
+
+def _quoted(reserved: re.Match[str]) -> str:
+    return quote(reserved[0], safe="")
+
+
+# Names are few, and never secret; values may be.
+_encoded_name = functools.lru_cache(256)(_encoded)
 
 
 @frozen(kw_only=True)
@@ -75,7 +85,7 @@ class Call:
         """Return the body as it is sent."""
         if self.body is None:
             return b""
-        return json.dumps(self.body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+        return _COMPACT.encode(self.body).encode()
 
 
 @frozen
