@@ -6,7 +6,6 @@ sees its requests.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -15,18 +14,16 @@ import httptools
 from convops._transports import TransportOptions
 from convops._transports.failures import OURS, cut, failure_of
 from convops._transports.replies import Body, RefusedError
+from convops._transports.requests import written, written_fields
 from convops._transports.routes import router
 from convops._transports.shards import Sharded
 from convops._transports.sockets import Wire
-from convops._transports.traffic import HungUpError, NotHttpError, NotWritableError, Traffic
+from convops._transports.traffic import HungUpError, NotHttpError, Traffic
 from convops.errors import ConfigError
 from convops.provider import Attempt, Failure, FailureKind, HttpReply, SigningError
 
 HEAD_MAX = 100 * 1024
 """How much is read of an answer before its head must be there, interim answers included, in bytes."""
-
-_LINE = re.compile(rb"[A-Z]+ [!-~]+")
-_FIELD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+: (?:[!-~\x80-\xff](?:[ -~\t\x80-\xff]*[!-~\x80-\xff])?)?")
 
 
 class HttptoolsTransport(Sharded["Line"]):
@@ -64,14 +61,13 @@ class Line:
         self.ended_cleanly = False
         self._wire = wire
         self._answer = Answer()
-        fields = {
-            b"Host": urlsplit(origin).netloc.encode("ascii"),
-            b"Accept": b"application/json",
-            b"Accept-Encoding": b"identity",
-            b"User-Agent": b"convops",
-            **dict(wire.route.fields),
-        }
-        self._fields = b"".join(_field(name, value) for name, value in fields.items())
+        fields = [
+            (b"Host", urlsplit(origin).netloc.encode("ascii")),
+            (b"Accept", b"application/json"),
+            (b"Accept-Encoding", b"identity"),
+            (b"User-Agent", b"convops"),
+        ]
+        self._fields = written_fields([*fields, *wire.route.fields])
 
     @property
     def exchange(self) -> Traffic:
@@ -113,26 +109,17 @@ class Line:
             answer.begin(0.0)
 
     def _written(self, method: str, content: bytes, target: str, credentials: Mapping[str, str]) -> bytes:
-        line = b"%b %b%b" % (method.encode(), self._wire.route.prefix, target.encode("ascii"))
-        if not _LINE.fullmatch(line):
-            raise NotWritableError("the target is none")
-        fields = [_field(name.encode(), value.encode()) for name, value in credentials.items()]
+        fields = [(name.encode(), value.encode()) for name, value in credentials.items()]
         if content:
-            fields.append(b"Content-Type: application/json\r\n")
+            fields.append((b"Content-Type", b"application/json"))
         if content or method in ("POST", "PUT", "PATCH"):
-            fields.append(b"Content-Length: %d\r\n" % len(content))
-        return b"".join([line, b" HTTP/1.1\r\n", self._fields, *fields, b"\r\n", content])
+            fields.append((b"Content-Length", b"%d" % len(content)))
+        whole = self._wire.route.prefix + target.encode("ascii")
+        return written(method.encode(), whole, self._fields + written_fields(fields), content)
 
     def drop(self) -> None:
         """Close the connection."""
         self._wire.drop()
-
-
-def _field(name: bytes, value: bytes) -> bytes:
-    field = b"%b: %b" % (name, value)
-    if not _FIELD.fullmatch(field):
-        raise NotWritableError("a header field is none")
-    return field + b"\r\n"
 
 
 class Answer:

@@ -95,7 +95,7 @@ class HttpxTransport(_Adapter, Sharded[BlockingShard]):
         response = transport.handle_request(self._request(attempt, deadline, exchange))
         try:
             body = Body(response.status_code, response.headers.raw, deadline)
-            for part in response.iter_raw():
+            for part in response.stream:
                 body.add(part)
         finally:
             response.close()
@@ -178,7 +178,7 @@ class AsyncHttpxTransport(_Adapter):
         response = await transport.handle_async_request(self._request(attempt, deadline, exchange))
         try:
             body = Body(response.status_code, response.headers.raw, deadline)
-            async for part in response.aiter_raw():
+            async for part in response.stream:
                 body.add(part)
         finally:
             await response.aclose()

@@ -13,6 +13,7 @@ import h11
 
 from convops._transports.async_sockets import AsyncWire
 from convops._transports.http11 import Talk
+from convops._transports.requests import written, written_fields
 from convops._transports.sockets import Wire
 from convops._transports.traffic import (
     HungUpError,
@@ -41,8 +42,10 @@ class _Line:
 
     def _asked(self, request: Any, content: bytes) -> bytes:
         route = self.wire.route
-        fields = [*request.headers, *route.fields]
-        return self.talk.ask(request.method, route.prefix + request.url.target, fields, (content,))
+        fields = written_fields([*request.headers, *route.fields])
+        asked = written(request.method, route.prefix + request.url.target, fields, content)
+        self.talk.asked()
+        return asked
 
     def _answer(self, head: h11.Response, parts: object) -> Any:
         extensions = {"http_version": b"HTTP/" + head.http_version, "reason_phrase": head.reason}

@@ -5,14 +5,9 @@ from __future__ import annotations
 import pytest
 
 from convops._transports.http11 import Talk
-from convops._transports.traffic import HungUpError, NotHttpError, NotWritableError
+from convops._transports.traffic import HungUpError, NotHttpError
 
-FIELDS = [(b"host", b"chat.example"), (b"content-length", b"2")]
 ANSWER = b"HTTP/1.1 200 X\r\ncontent-length: 2\r\n\r\n{}"
-
-
-def asked(talk):
-    return talk.ask(b"POST", b"/x", FIELDS, (b"{}",))
 
 
 def read(talk, *arrived):
@@ -29,26 +24,9 @@ def read(talk, *arrived):
     return head.status_code, b"".join(parts)
 
 
-def test_a_request_is_written_in_one_piece():
-    assert asked(Talk()) == b"POST /x HTTP/1.1\r\nhost: chat.example\r\ncontent-length: 2\r\n\r\n{}"
-
-
-def test_a_target_that_would_end_its_line_is_not_written():
-    with pytest.raises(NotWritableError):
-        Talk().ask(b"POST", b"/x HTTP/1.1\r\nx: y", FIELDS, (b"{}",))
-
-
-@pytest.mark.parametrize("value", [b"s3cr3t\r\nx: y", b"s3cr3t\n", b"s3cr3t\0"])
-def test_a_field_that_would_end_its_line_is_not_written_and_not_told(value):
-    with pytest.raises(NotWritableError) as caught:
-        Talk().ask(b"POST", b"/x", [*FIELDS, (b"x-token", value)], (b"{}",))
-    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
-    assert "s3cr3t" not in str(caught.value)
-
-
 def test_an_answer_may_come_byte_by_byte():
     talk = Talk()
-    asked(talk)
+    talk.asked()
     assert read(talk, *(bytes([byte]) for byte in ANSWER)) == (200, b"{}")
     assert talk.ended_cleanly
 
@@ -56,7 +34,7 @@ def test_an_answer_may_come_byte_by_byte():
 def test_the_next_exchange_begins_where_one_ended_cleanly():
     talk = Talk()
     for _ in range(3):
-        asked(talk)
+        talk.asked()
         assert read(talk, ANSWER) == (200, b"{}")
 
 
@@ -75,14 +53,14 @@ def test_the_next_exchange_begins_where_one_ended_cleanly():
 )
 def test_nothing_more_is_said_after_an_answer_whose_end_is_in_doubt(answer):
     talk = Talk()
-    asked(talk)
+    talk.asked()
     read(talk, answer)
     assert not talk.ended_cleanly
 
 
 def test_nothing_more_is_said_after_a_request_that_was_cut_off():
     talk = Talk()
-    asked(talk)
+    talk.asked()
     talk.cut_off()
     assert read(talk, ANSWER) == (200, b"{}")
     assert not talk.ended_cleanly
@@ -101,7 +79,7 @@ def test_nothing_more_is_said_after_a_request_that_was_cut_off():
 )
 def test_an_answer_that_is_none_is_told_in_words_of_ours(arrived, kind):
     talk = Talk()
-    asked(talk)
+    talk.asked()
     with pytest.raises(kind) as caught:
         read(talk, *arrived)
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
