@@ -22,8 +22,8 @@ from convops._transports.traffic import HungUpError, NotHttpError, Traffic
 from convops.errors import ConfigError
 from convops.provider import Attempt, Failure, FailureKind, HttpReply, SigningError
 
-HEAD_MAX = 100 * 1024
-"""How much is read of an answer before its head must be there, interim answers included, in bytes."""
+FRAMING_MAX = 100 * 1024
+"""How much of an answer may be no part of its body: heads, sizes of chunks, trailers; in bytes."""
 
 
 class HttptoolsTransport(Sharded["Line"]):
@@ -131,8 +131,6 @@ class Answer:
 
     def __init__(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
-        # HTTP lets a line end so, and h11 reads it.
-        self._parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True)
         self.begin(0.0)
 
     def begin(self, deadline: float) -> None:
@@ -163,13 +161,13 @@ class Answer:
         if not self._status:
             if not part:
                 raise HungUpError("the peer disconnected")
-            if received > HEAD_MAX:
-                raise NotHttpError("the head does not end")
+            self._check_framing(received)
             return None
         body = self._body = self._body or self._begun()
         for arrived in self._parts:
             body.add(arrived)
         self._parts.clear()
+        self._check_framing(received - body.size)
         if not part and not self._ended:
             if self._bounded:
                 raise HungUpError("the peer disconnected")
@@ -179,6 +177,11 @@ class Answer:
         # What stands behind the answer would be the next one's start.
         self.keeps_connection &= self._bounded and understood and not self._more
         return body.reply()
+
+    def _check_framing(self, size: int) -> None:
+        # Extensions of chunks and trailers are bounded like the head: llhttp bounds none of them.
+        if size > FRAMING_MAX:
+            raise NotHttpError("the framing does not end")
 
     def _understood(self, part: bytes) -> bool:
         # A frame of its own: the parser's exceptions may quote the peer, who may quote the signature.

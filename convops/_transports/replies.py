@@ -29,6 +29,7 @@ class Body:
 
     Attributes:
         headers: the fields by lower-case name.
+        size: of what was gathered, in bytes.
 
     Raises:
         RefusedError: it is compressed, which nobody asked for.
@@ -41,7 +42,7 @@ class Body:
             raise RefusedError(FailureKind.ENCODED)
         self._deadline = deadline
         self._parts: list[bytes] = []
-        self._size = 0
+        self.size = 0
 
     def add(self, part: bytes) -> None:
         """Take a part of it.
@@ -49,8 +50,8 @@ class Body:
         Raises:
             RefusedError: it is too large, or the time is over.
         """
-        self._size += len(part)
-        if self._size > BODY_MAX:
+        self.size += len(part)
+        if self.size > BODY_MAX:
             raise RefusedError(FailureKind.TOO_LARGE)
         if time.monotonic() >= self._deadline:
             raise RefusedError(FailureKind.TIMEOUT)
