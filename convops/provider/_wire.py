@@ -8,7 +8,6 @@ import re
 from collections.abc import Mapping
 from enum import Enum
 from typing import Any, Protocol
-from urllib.parse import quote
 
 from attrs import field, frozen
 
@@ -27,12 +26,12 @@ def extended(target: str, parameters: Mapping[str, str]) -> str:
 
 
 def _encoded(text: str) -> str:
-    # Where `quote` finds one character to encode, it looks up each of them.
+    # Not `quote`: where it finds one character to encode, it looks up each of them.
     return _RESERVED.sub(_quoted, text)
 
 
 def _quoted(reserved: re.Match[str]) -> str:
-    return quote(reserved[0], safe="")
+    return "".join([f"%{byte:02X}" for byte in reserved[0].encode()])
 
 
 # Names are few, and never secret; values may be.
