@@ -155,8 +155,8 @@ class AsyncHttpxTransport(_Adapter):
             shard.begin(deadline)
             result = await self._asked(shard, attempt, deadline, shard.line.wire.exchange)
             if isinstance(result, HttpReply) and shard.ended_cleanly:
-                kept = True
                 shards.give_back(attempt.origin, shard)
+                kept = True
             return result
         finally:
             if not kept:

@@ -65,12 +65,14 @@ class Shards(Generic[Shard]):
         try:
             with self._lock.held:
                 self._expire(stale)
-                if (idle := self._by_origin.get(origin)) is not None:
-                    last = idle[-1]
-                    self._forget(last)
-                    return last.shard
         finally:
             _drop(stale)
+        # Nothing is called behind taking it: whoever is interrupted there would lose an open connection.
+        with self._lock.held:
+            if (idle := self._by_origin.get(origin)) is not None:
+                last = idle[-1]
+                self._forget(last)
+                return last.shard
         return self._make(origin)
 
     def give_back(self, origin: str, shard: Shard) -> None:
@@ -188,8 +190,8 @@ class Sharded(Generic[Line]):
             shard.begin(deadline)
             result = self._exchange(shard, attempt, deadline)
             if isinstance(result, HttpReply) and shard.ended_cleanly:
-                kept = True
                 shards.give_back(attempt.origin, shard)
+                kept = True
             return result
         finally:
             if not kept:
