@@ -35,8 +35,9 @@ class ClientOptions(TypedDict, total=False):
         timeout: seconds for a whole verb: queueing, pace, attempts, name resolution and body; 10.
         attempts: how often one call is tried at most; 4.
         pace: calls per second for each of the account's quotas; None follows the vendor's documents.
-        transport: the name of an adapter, an adapter, or one of httpx's own transports. By name there are
-            `"httpx"` for both clients, and for an `AsyncClient` `"aiohttp"`, of the extra of that name.
+        transport: the name of an adapter, an adapter, or one of the transports of httpx or httpx2. By name
+            there are `"httpx"` and `"httpx2"`, `"httptools"` for a `Client`, and `"aiohttp"` for an
+            `AsyncClient`: each but the first of the extra of its name.
         proxy: the URL of an HTTP proxy.
         verify: the path of a CA bundle, or an `ssl.SSLContext` that verifies.
         observer: called with an `Event` for each attempt and each outcome; what it raises is logged.

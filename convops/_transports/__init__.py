@@ -24,12 +24,14 @@ class Adapter:
         module: where its classes are.
         blocking: the class for a `Client`; None where it has none.
         asynchronous: the class for an `AsyncClient`; None where it has none.
+        takes_its_own: whether `transport=` may be one of the library's own transports.
     """
 
     library: str
     module: str
     blocking: str | None = None
     asynchronous: str | None = None
+    takes_its_own: bool = False
 
 
 ADAPTERS: Mapping[str, Adapter] = {
@@ -38,6 +40,19 @@ ADAPTERS: Mapping[str, Adapter] = {
         module="convops._transports.httpx_adapter",
         blocking="HttpxTransport",
         asynchronous="AsyncHttpxTransport",
+        takes_its_own=True,
+    ),
+    "httpx2": Adapter(
+        library="httpx2",
+        module="convops._transports.httpx_adapter",
+        blocking="Httpx2Transport",
+        asynchronous="AsyncHttpx2Transport",
+        takes_its_own=True,
+    ),
+    "httptools": Adapter(
+        library="httptools",
+        module="convops._transports.httptools_adapter",
+        blocking="HttptoolsTransport",
     ),
     "aiohttp": Adapter(
         library="aiohttp",
@@ -53,8 +68,8 @@ class TransportOptions:
     """What a client says about its connections.
 
     Attributes:
-        transport: the name of an adapter, an adapter, or one of httpx's own transports; None takes
-            the provider's own, else httpx.
+        transport: the name of an adapter, an adapter, or one of the transports of httpx or httpx2; None
+            takes the provider's own, else httpx.
         proxy: the URL of an HTTP proxy, which may hold a password.
         verify: the path of a CA bundle, or an `ssl.SSLContext` that verifies; None takes the bundle
             of certifi.
@@ -110,19 +125,23 @@ class TransportOptions:
 
     def _made(self, flavour: str, client: str) -> Any:
         """Return the adapter of that name, or the default one around what was given."""
-        name = self.transport if isinstance(self.transport, str) else DEFAULT
+        name = self.transport if isinstance(self.transport, str) else _library_of(self.given)
         adapter = ADAPTERS[name]
         wanted = getattr(adapter, flavour)
         if wanted is None:
             fitting = ", ".join(name for name, other in ADAPTERS.items() if getattr(other, flavour))
             raise ConfigError(f"transport {name!r} does not serve {client}; these do: {fitting}")
         try:
-            module = importlib.import_module(adapter.module)
+            return getattr(importlib.import_module(adapter.module), wanted)(self)
         except ModuleNotFoundError as error:
             problem = f"transport {name!r} needs {error.name}: install convops[{adapter.library}]"
-        else:
-            return getattr(module, wanted)(self)
         raise ConfigError(problem)
+
+
+def _library_of(given: object) -> str:
+    """Return the name of the adapter that takes a transport, by whose class it is of."""
+    owners = (kind.__module__.partition(".")[0] for kind in type(given).__mro__)
+    return next((name for name in owners if name in ADAPTERS and ADAPTERS[name].takes_its_own), DEFAULT)
 
 
 def _has(given: object, *names: str) -> bool:

@@ -18,12 +18,13 @@ from convops._locks import Lock
 from convops._transports import TransportOptions
 from convops._transports.aiohttp_seat import Wire
 from convops._transports.aiohttp_shards import Proxy, Shard, proxy_of
-from convops._transports.answers import CONNECTIONS, Body, RefusedError, admitted, ended_cleanly, told
-from convops._transports.failures import cut
-from convops._transports.framing import are_chunks
-from convops._transports.idle import PerProcess, Shards
-from convops._transports.resolver import NotResolvedError
+from convops._transports.failures import cut, told
+from convops._transports.framing import are_chunks, ends_with_answer
+from convops._transports.replies import Body, RefusedError
+from convops._transports.shards import CONNECTIONS, PerProcess, Shards
 from convops._transports.tls import tls_context
+from convops._transports.traffic import NotResolvedError
+from convops._transports.waiting import admitted
 from convops.provider import Attempt, Failure, FailureKind, HttpReply, SigningError
 
 
@@ -32,7 +33,7 @@ class _Room:
 
     def __init__(self, tls: ssl.SSLContext, proxy: Proxy | None) -> None:
         self.places = asyncio.Semaphore(CONNECTIONS)
-        self.shards = Shards(lambda: Shard(tls, proxy))
+        self.shards = Shards(lambda _: Shard(tls, proxy))
         self.stay = self._until_the_end()
 
     def take(self, origin: str) -> Shard:
@@ -43,8 +44,7 @@ class _Room:
 
     def empty(self) -> None:
         """Close every idle connection, and those in use when their exchange ends."""
-        for shard in self.shards.close():
-            shard.drop()
+        self.shards.close()
 
     async def _until_the_end(self) -> AsyncGenerator[None, None]:
         # An event loop that ends closes the generators that were begun in it, which is the last chance to
@@ -95,17 +95,18 @@ class AsyncAiohttpTransport:
     async def _on_shard(
         self, room: _Room, shard: Shard, attempt: Attempt, deadline: float
     ) -> HttpReply | Failure:
-        shard.wire.begin(attempt, deadline)
-        unused = [shard]
+        wire, kept = shard.wire, False
         try:
+            wire.begin(attempt, deadline)
             result = await _exchange(shard, attempt, deadline)
-            if ended_cleanly(shard.wire.traffic, result):
-                unused = room.shards.give_back(attempt.origin, shard)
+            kept = isinstance(result, HttpReply) and ends_with_answer(wire.received, result.headers)
             return result
         finally:
-            shard.wire.end()
-            for old in unused:
-                old.drop()
+            wire.end()
+            if kept:
+                room.shards.give_back(attempt.origin, shard)
+            else:
+                shard.drop()
 
     async def aclose(self) -> None:
         """Close every idle connection, and those in use when their exchange ends."""
@@ -141,29 +142,26 @@ async def _ask(shard: Shard, attempt: Attempt, deadline: float) -> HttpReply:
     # A frame of its own: what it holds of an answer, which may echo the URL, is cut off with it.
     response = await shard.ask(attempt)
     try:
-        fields = _fields(response)
-        body = Body(response.status, fields, deadline)
+        body = Body(response.status, _fields(response), deadline)
+        if body.headers.get("transfer-encoding", "chunked").strip().lower() != "chunked":
+            raise RefusedError(FailureKind.PROTOCOL)
         content = response.content
         while not content.at_eof():
             body.add(await content.readany())
     finally:
         if not response.closed:
             response.close()
-    traffic = shard.wire.traffic
+    received = shard.wire.received
     # aiohttp is lenient with chunks. A recorder that answers itself has received nothing.
-    if traffic.received and "transfer-encoding" in fields and not are_chunks(traffic.received):
+    if received and "transfer-encoding" in body.headers and not are_chunks(received):
         raise RefusedError(FailureKind.PROTOCOL)
     return body.reply()
 
 
-def _fields(response: aiohttp.ClientResponse) -> dict[str, str]:
-    fields: dict[str, str] = {}
-    for name, value in response.headers.items():
-        lower = name.lower()
-        # What is no UTF-8, aiohttp keeps as lone surrogates, which nobody can write down.
-        text = value if value.isascii() else value.encode("utf-8", "surrogateescape").decode("latin-1")
-        fields[lower] = f"{fields[lower]}, {text}" if lower in fields else text
-    return fields
+def _fields(response: aiohttp.ClientResponse) -> list[tuple[bytes, bytes]]:
+    # As they came. Not `raw_headers`, which a recorder that answers itself leaves empty.
+    pairs = response.headers.items()
+    return [(name.encode(), value.encode("utf-8", "surrogateescape")) for name, value in pairs]
 
 
 _EXPECTED = (aiohttp.ClientError, OSError, NotResolvedError, UnicodeError)

@@ -10,7 +10,8 @@ import aiohttp
 from multidict import CIMultiDictProxy
 from yarl import URL
 
-from convops._transports.sockets import TooMuchError, Traffic
+from convops._transports.sockets import IdleWatch
+from convops._transports.traffic import TooMuchError, Traffic
 from convops.provider import Attempt, SigningError
 from convops.secret import Secret
 
@@ -26,18 +27,23 @@ class Wire(asyncio.Protocol):
 
     Attributes:
         traffic: of the exchange under way, or of the last one.
+        received: what came of it, until it ends.
         attempt: what is sent by it; None between exchanges.
         proxy_password: what a proxy for plain HTTP is told in each request.
         too_much: whether more came than any answer may hold.
         nonsense: whether what came is no HTTP.
+        transport: asyncio's side of the connection; None before there is one.
+        watch: tells between exchanges whether something came.
     """
 
     def __init__(self, proxy_password: Secret | None) -> None:
         self.traffic = Traffic()
+        self.received = bytearray()
         self.attempt: Attempt | None = None
         self.proxy_password = proxy_password
         self.too_much = self.nonsense = False
         self.transport: asyncio.Transport | None = None
+        self.watch: IdleWatch | None = None
         self._above: Any = None
 
     def begin(self, attempt: Attempt, deadline: float) -> None:
@@ -57,8 +63,9 @@ class Wire(asyncio.Protocol):
         return self.attempt.sign()
 
     def end(self) -> None:
-        """End it: what comes from now on was asked by nobody."""
+        """End it: what comes from now on was asked by nobody, and what came may repeat what was sent."""
         self.attempt = None
+        self.received.clear()
 
     def abort(self) -> None:
         """Close the connection at once, without a word to the peer."""
@@ -70,6 +77,7 @@ class Wire(asyncio.Protocol):
         transport = connection.transport
         if transport is not None and self.transport is not transport:
             self.transport, self._above = transport, connection.protocol
+            self.watch = IdleWatch(transport.get_extra_info("socket"))
             transport.set_protocol(self)
 
     # --- What asyncio tells a protocol ---
@@ -80,11 +88,12 @@ class Wire(asyncio.Protocol):
             self.abort()
             return
         try:
-            self.traffic.note(data)
+            self.traffic.note(len(data))
         except TooMuchError:
             self.too_much = True
             self.abort()
             return
+        self.received += data
         self._above.data_received(data)
         if self._above.exception() is not None:
             # Nobody hung up, so it is what came that cannot be read.

@@ -18,9 +18,8 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from convops._transports.aiohttp_seat import SignedRequest, UnquotedResponse, Wire
-from convops._transports.idle import IDLE_SECONDS
-from convops._transports.resolver import resolved
-from convops._transports.sockets import is_readable
+from convops._transports.shards import IDLE_SECONDS
+from convops._transports.waiting import resolved
 from convops.errors import ConfigError
 from convops.provider import Attempt
 from convops.secret import Secret
@@ -109,9 +108,9 @@ class Shard:
 
     def is_stale(self) -> bool:
         """Whether its connection ended, or says something that nobody asked for."""
-        transport = self.wire.transport
-        return transport is not None and (
-            transport.is_closing() or is_readable(transport.get_extra_info("socket"))
+        wire = self.wire
+        return wire.transport is not None and (
+            wire.transport.is_closing() or (wire.watch is not None and wire.watch.is_readable())
         )
 
     def ask(self, attempt: Attempt) -> Awaitable[aiohttp.ClientResponse]:

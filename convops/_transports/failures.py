@@ -1,4 +1,4 @@
-"""What httpx raises, as values; and what must pass, without its frames."""
+"""What went wrong on the way, as values; and what must pass, without its frames."""
 
 from __future__ import annotations
 
@@ -6,37 +6,67 @@ import socket
 import ssl
 from collections.abc import Iterable, Mapping
 
-import httpx
+from attrs import frozen
 
-from convops._transports.resolver import NotResolvedError
-from convops._transports.sockets import HandshakeError, TooMuchError, Traffic
-from convops.provider import Failure, FailureKind
-
-_NEVER_SENT = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.ProxyError,
-    httpx.UnsupportedProtocol,
-    httpx.LocalProtocolError,
+from convops._transports.replies import RefusedError
+from convops._transports.traffic import (
+    HandshakeError,
+    NotHttpError,
+    NotResolvedError,
+    TooMuchError,
+    Traffic,
+    WireError,
 )
-_BEFORE_SENDING: Mapping[FailureKind, tuple[type[Exception], ...]] = {
+from convops.provider import Failure, FailureKind, SigningError
+
+Classes = tuple[type[Exception], ...]
+
+_BEFORE_SENDING: Mapping[FailureKind, Classes] = {
     FailureKind.DNS: (NotResolvedError, socket.gaierror, UnicodeError),
     FailureKind.TLS: (HandshakeError, ssl.SSLCertVerificationError),
 }
-EXPECTED = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError, UnicodeError)
 
 
-def failure_of(error: Exception, exchange: Traffic | None) -> Failure:
+@frozen(kw_only=True)
+class Words:
+    """What the exceptions of an HTTP library mean.
+
+    Attributes:
+        expected: all that is made a value.
+        late: the time was over.
+        unsent: nothing was sent.
+        nonsense: the peer hung up, or talked nonsense.
+    """
+
+    expected: Classes = (WireError, OSError, UnicodeError)
+    late: Classes = (TimeoutError,)
+    unsent: Classes = ()
+    nonsense: Classes = ()
+
+
+OURS = Words()
+
+
+def told(error: BaseException) -> Failure | None:
+    """Return what an exception of ours that stands above the wire says of an exchange; None of any other."""
+    if isinstance(error, SigningError):
+        return Failure(FailureKind.UNSIGNED, sent=False)
+    if isinstance(error, RefusedError):
+        return Failure(error.kind, sent=True)
+    return None
+
+
+def failure_of(error: Exception, exchange: Traffic | None, words: Words = OURS) -> Failure:
     """Return what an exception says of an exchange.
 
     Args:
-        error: one of `EXPECTED`.
-        exchange: what our own wire knows of it; None where httpx opened the connection.
+        error: one of those that are expected.
+        exchange: what our own wire knows of it; None where a library opened the connection.
+        words: what its exceptions mean.
     """
     # Our own wire knows whether anything left; of a transport that was given, the class must tell.
-    sent = not isinstance(error, _NEVER_SENT) and (exchange is None or exchange.sent)
-    if isinstance(error, httpx.TimeoutException | TimeoutError):
+    sent = not isinstance(error, words.unsent) and (exchange is None or exchange.sent)
+    if isinstance(error, words.late):
         return Failure(FailureKind.TIMEOUT, sent)
     causes = tuple(_chain(error))
     if any(isinstance(cause, TooMuchError) for cause in causes):
@@ -46,12 +76,14 @@ def failure_of(error: Exception, exchange: Traffic | None) -> Failure:
             return Failure(kind, sent=False)
     if not sent:
         return Failure(FailureKind.CONNECT, sent=False)
-    nonsense = isinstance(error, httpx.RemoteProtocolError) and not has_hung_up(error)
+    nonsense = any(isinstance(cause, NotHttpError) for cause in causes)
+    if exchange is None:
+        nonsense = isinstance(error, words.nonsense) and not _has_hung_up(error)
     return Failure(FailureKind.PROTOCOL if nonsense else FailureKind.BROKEN, sent=True)
 
 
-def has_hung_up(error: Exception) -> bool:
-    """Whether a peer hung up: httpcore has one exception for that and for talking nonsense."""
+def _has_hung_up(error: Exception) -> bool:
+    # httpcore has one exception for a peer that hung up, and for one that talks nonsense.
     return any(words in str(error) for words in ("disconnected", "closed connection"))
 
 

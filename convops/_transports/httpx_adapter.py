@@ -1,35 +1,39 @@
-"""The httpx adapter: its transports called directly, one connection each, signed on the wire only.
+"""The adapters of httpx and httpx2: their transports called directly, signed on the wire only.
 
-No `httpx.Client`, so no cookie jar, redirects, environment or log line of URLs. One large pool scans
-all its connections on every request; a free list of single-connection pools ("shards") does not.
+No `Client` of theirs, so no cookie jar, redirects, environment or log line of URLs. Each connection is a
+transport of its own (a "shard"), on a free list.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import threading
 import time
+from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
-import httpcore
-import httpx
-
 from convops._transports import TransportOptions
-from convops._transports.answers import CONNECTIONS, Body, admitted, ended_cleanly, told
-from convops._transports.failures import EXPECTED, cut, failure_of
-from convops._transports.idle import PerProcess, Shards
+from convops._transports.failures import cut, failure_of, told
+from convops._transports.library import Library, library
+from convops._transports.lines import AsyncShard, BlockingShard
+from convops._transports.replies import Body
+from convops._transports.routes import router
 from convops._transports.seat import unsigned_request
-from convops._transports.shards import AsyncShard, BlockingShard, pool_maker
-from convops._transports.sockets import Traffic
+from convops._transports.shards import CONNECTIONS, PerProcess, Sharded, Shards
+from convops._transports.traffic import Traffic
+from convops._transports.waiting import admitted
 from convops.errors import ConfigError
 from convops.provider import Attempt, Failure, FailureKind, HttpReply
 
 
 class _Adapter:
-    """What both adapters have in common."""
+    """What all of them have in common."""
 
-    def __init__(self) -> None:
+    name: ClassVar[str] = "httpx"
+
+    def __init__(self, options: TransportOptions) -> None:
+        self._library: Library = library(self.name)
+        self._given = options.given
         self._opened_in = os.getpid()
 
     def _check_process(self) -> None:
@@ -37,169 +41,159 @@ class _Adapter:
         if self._opened_in != os.getpid():
             raise ConfigError("a transport that was given cannot cross a fork; open the client in the child")
 
+    def _request(self, attempt: Attempt, deadline: float, exchange: Traffic | None) -> Any:
+        known = self._library
+        # Only of our own connections is it known that nothing stands behind an answer.
+        return unsigned_request(
+            known.request, attempt, known.origin(attempt.origin), deadline, last=exchange is None
+        )
 
-class HttpxTransport(_Adapter):
+    def _told(self, error: BaseException, exchange: Traffic | None) -> Failure:
+        """Return what an exception says of an exchange, or raise what must pass, without its frames."""
+        failure = told(error)
+        if failure is None and isinstance(error, self._library.words.expected):
+            failure = failure_of(error, exchange, self._library.words)
+        if failure is None:
+            raise cut(error)
+        return failure
+
+
+class HttpxTransport(_Adapter, Sharded[BlockingShard]):
     """Exchanges over `httpx.HTTPTransport`, for a `Client`.
 
     A transport that was given keeps no connection, and httpx's own timeouts bound each of its reads only.
     """
 
     def __init__(self, options: TransportOptions) -> None:
-        if not isinstance(options.given, httpx.HTTPTransport | None):
-            raise _not_usable("a Client", options.given, "an httpx.HTTPTransport")
-        super().__init__()
-        self._given = options.given
-        pool = pool_maker(httpcore.ConnectionPool, httpcore.HTTPProxy, options)
-        self._shards = PerProcess(lambda: Shards(lambda: BlockingShard(pool)))
-        self._places = PerProcess(lambda: threading.BoundedSemaphore(CONNECTIONS))
+        _Adapter.__init__(self, options)
+        if self._given is not None and not isinstance(self._given, self._library.blocking):
+            raise _not_usable("a Client", self._given, f"an {self.name}.HTTPTransport")
+        make, route = self._library.shard, router(options)
+        Sharded.__init__(self, lambda origin: make(route(origin)))
 
-    def exchange(self, attempt: Attempt, deadline: float) -> HttpReply | Failure:
-        """Send one attempt; as `convops.provider.Transport.exchange`."""
-        places = self._places.get()
-        if not places.acquire(timeout=max(0.0, deadline - time.monotonic())):
-            return Failure(FailureKind.BUSY, sent=False)
-        try:
-            if self._given is not None:
-                self._check_process()
-                return _exchange(self._given, attempt, deadline, None)
-            return self._on_shard(self._shards.get(), attempt, deadline)
-        finally:
-            places.release()
+    def _in_place(self, attempt: Attempt, deadline: float) -> HttpReply | Failure:
+        if self._given is None:
+            return super()._in_place(attempt, deadline)
+        self._check_process()
+        return self._asked(self._given, attempt, deadline, None)
 
-    def _on_shard(
-        self, shards: Shards[BlockingShard], attempt: Attempt, deadline: float
+    def _exchange(self, shard: BlockingShard, attempt: Attempt, deadline: float) -> HttpReply | Failure:
+        return self._asked(shard, attempt, deadline, shard.line.wire.exchange)
+
+    def _asked(
+        self, transport: Any, attempt: Attempt, deadline: float, exchange: Traffic | None
     ) -> HttpReply | Failure:
-        shard = shards.take(attempt.origin)
-        shard.wire.exchange.begin(deadline)
-        unused = [shard]
         try:
-            result = _exchange(shard, attempt, deadline, shard.wire.exchange)
-            if ended_cleanly(shard.wire.exchange, result):
-                unused = shards.give_back(attempt.origin, shard)
-            return result
+            return self._ask(transport, attempt, deadline, exchange)
+        except BaseException as error:  # noqa: BLE001 - told or raised below
+            caught = error
+        # Behind the handler: an interrupt from here on does not take the library's frames along.
+        return self._told(caught, exchange)
+
+    def _ask(self, transport: Any, attempt: Attempt, deadline: float, exchange: Traffic | None) -> HttpReply:
+        # A frame of its own: what it holds of an answer, which may echo the URL, is cut off with it.
+        response = transport.handle_request(self._request(attempt, deadline, exchange))
+        try:
+            body = Body(response.status_code, response.headers.raw, deadline)
+            for part in response.stream:
+                body.add(part)
         finally:
-            for old in unused:
-                old.wire.drop()
+            response.close()
+        return body.reply()
 
     def close(self) -> None:
         """Close every idle connection, and those in use when their exchange ends."""
         if self._given is not None:
             self._given.close()
-        for shard in self._shards.get().close():
-            shard.wire.drop()
-
-
-def _exchange(
-    transport: httpx.HTTPTransport, attempt: Attempt, deadline: float, exchange: Traffic | None
-) -> HttpReply | Failure:
-    try:
-        return _ask(transport, attempt, deadline, exchange)
-    except BaseException as error:  # noqa: BLE001 - told or raised below
-        caught = error
-    # Behind the handler: an interrupt from here on does not take the library's frames along.
-    return _told(caught, exchange)
-
-
-def _ask(
-    transport: httpx.HTTPTransport, attempt: Attempt, deadline: float, exchange: Traffic | None
-) -> HttpReply:
-    # A frame of its own: what it holds of an answer, which may echo the URL, is cut off with it.
-    response = transport.handle_request(_request(attempt, deadline, exchange))
-    try:
-        body = Body(response.status_code, dict(response.headers), deadline)
-        for part in response.iter_raw():
-            body.add(part)
-    finally:
-        response.close()
-    return body.reply()
+        super().close()
 
 
 class AsyncHttpxTransport(_Adapter):
     """Exchanges over `httpx.AsyncHTTPTransport`, for an `AsyncClient`; otherwise as `HttpxTransport`."""
 
     def __init__(self, options: TransportOptions) -> None:
-        if not isinstance(options.given, httpx.AsyncHTTPTransport | None):
-            raise _not_usable("an AsyncClient", options.given, "an httpx.AsyncHTTPTransport")
-        super().__init__()
-        self._given = options.given
-        pool = pool_maker(httpcore.AsyncConnectionPool, httpcore.AsyncHTTPProxy, options)
-        self._shards = PerProcess(lambda: Shards(lambda: AsyncShard(pool)))
+        super().__init__(options)
+        if self._given is not None and not isinstance(self._given, self._library.asynchronous):
+            raise _not_usable("an AsyncClient", self._given, f"an {self.name}.AsyncHTTPTransport")
+        make, route = self._library.async_shard, router(options)
+        self._shards = PerProcess(lambda: Shards[AsyncShard](lambda origin: make(route(origin))))
         self._places: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
     async def exchange(self, attempt: Attempt, deadline: float) -> HttpReply | Failure:
         """Send one attempt; as `convops.provider.AsyncTransport.exchange`."""
-        # Places are counted for each event loop, since asyncio's locks belong to one.
-        places = self._places.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(CONNECTIONS))
+        places = self._places_here()
         if not await admitted(places, deadline):
             return Failure(FailureKind.BUSY, sent=False)
         try:
             if self._given is not None:
                 self._check_process()
-                return await _exchange_async(self._given, attempt, deadline, None)
+                return await self._asked(self._given, attempt, deadline, None)
             return await self._on_shard(self._shards.get(), attempt, deadline)
         finally:
             places.release()
 
+    def _places_here(self) -> asyncio.Semaphore:
+        # Places are counted for each event loop, since asyncio's locks belong to one.
+        loop = asyncio.get_running_loop()
+        places = self._places.get(loop)
+        if places is None:
+            places = self._places.setdefault(loop, asyncio.Semaphore(CONNECTIONS))
+        return places
+
     async def _on_shard(
         self, shards: Shards[AsyncShard], attempt: Attempt, deadline: float
     ) -> HttpReply | Failure:
-        shard = shards.take(attempt.origin)
-        shard.wire.exchange.begin(deadline)
-        unused = [shard]
+        shard, kept = shards.take(attempt.origin), False
         try:
-            result = await _exchange_async(shard, attempt, deadline, shard.wire.exchange)
-            if ended_cleanly(shard.wire.exchange, result):
-                unused = shards.give_back(attempt.origin, shard)
+            shard.begin(deadline)
+            result = await self._asked(shard, attempt, deadline, shard.line.wire.exchange)
+            if isinstance(result, HttpReply) and shard.ended_cleanly:
+                shards.give_back(attempt.origin, shard)
+                kept = True
             return result
         finally:
-            for old in unused:
-                old.wire.drop()
+            if not kept:
+                shard.drop()
+
+    async def _asked(
+        self, transport: Any, attempt: Attempt, deadline: float, exchange: Traffic | None
+    ) -> HttpReply | Failure:
+        try:
+            async with asyncio.timeout(deadline - time.monotonic()):
+                return await self._ask(transport, attempt, deadline, exchange)
+        except BaseException as error:  # noqa: BLE001 - told or raised below
+            caught = error
+        return self._told(caught, exchange)
+
+    async def _ask(
+        self, transport: Any, attempt: Attempt, deadline: float, exchange: Traffic | None
+    ) -> HttpReply:
+        response = await transport.handle_async_request(self._request(attempt, deadline, exchange))
+        try:
+            body = Body(response.status_code, response.headers.raw, deadline)
+            async for part in response.stream:
+                body.add(part)
+        finally:
+            await response.aclose()
+        return body.reply()
 
     async def aclose(self) -> None:
         """Close every idle connection, and those in use when their exchange ends."""
         if self._given is not None:
             await self._given.aclose()
-        for shard in self._shards.get().close():
-            shard.wire.drop()
+        self._shards.get().close()
 
 
-async def _exchange_async(
-    transport: httpx.AsyncHTTPTransport, attempt: Attempt, deadline: float, exchange: Traffic | None
-) -> HttpReply | Failure:
-    try:
-        async with asyncio.timeout(deadline - time.monotonic()):
-            return await _ask_async(transport, attempt, deadline, exchange)
-    except BaseException as error:  # noqa: BLE001 - told or raised below
-        caught = error
-    return _told(caught, exchange)
+class Httpx2Transport(HttpxTransport):
+    """The same over `httpx2.HTTPTransport`."""
+
+    name = "httpx2"
 
 
-async def _ask_async(
-    transport: httpx.AsyncHTTPTransport, attempt: Attempt, deadline: float, exchange: Traffic | None
-) -> HttpReply:
-    response = await transport.handle_async_request(_request(attempt, deadline, exchange))
-    try:
-        body = Body(response.status_code, dict(response.headers), deadline)
-        async for part in response.aiter_raw():
-            body.add(part)
-    finally:
-        await response.aclose()
-    return body.reply()
+class AsyncHttpx2Transport(AsyncHttpxTransport):
+    """The same over `httpx2.AsyncHTTPTransport`."""
 
-
-def _told(error: BaseException, exchange: Traffic | None) -> Failure:
-    """Return what an exception says of an exchange, or raise what must pass, without the library's frames."""
-    known = told(error)
-    if known is not None:
-        return known
-    if isinstance(error, EXPECTED):
-        return failure_of(error, exchange)
-    raise cut(error)
-
-
-def _request(attempt: Attempt, deadline: float, exchange: Traffic | None) -> httpx.Request:
-    # Only of our own connections is it known that nothing stands behind an answer.
-    return unsigned_request(attempt, deadline, last=exchange is None)
+    name = "httpx2"
 
 
 def _not_usable(client: str, given: object, wanted: str) -> ConfigError:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import ipaddress
 import os
 import socket
@@ -11,15 +9,12 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-import httpcore
 from attrs import define, field
+
+from convops._transports.traffic import NotResolvedError
 
 Address = tuple[int, tuple[Any, ...]]
 """An address family, and what `socket.connect` takes."""
-
-
-class NotResolvedError(httpcore.ConnectError):
-    """The host name has no address."""
 
 
 @define(eq=False)
@@ -95,25 +90,6 @@ class Resolver:
 RESOLVER = Resolver()
 if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
     os.register_at_fork(after_in_child=RESOLVER.forget)
-
-
-async def resolved(host: str, port: int) -> list[Address]:
-    """Return the addresses of a name, without holding up the event loop.
-
-    Raises:
-        NotResolvedError: it has none.
-    """
-    loop = asyncio.get_running_loop()
-    done = asyncio.Event()
-
-    def wake() -> None:
-        # Whoever waited may be gone, and the loop with it.
-        with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(done.set)
-
-    lookup = RESOLVER.start(host, port, wake)
-    await done.wait()
-    return lookup.result()
 
 
 def literal_address(host: str, port: int) -> list[Address]:

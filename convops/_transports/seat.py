@@ -1,22 +1,69 @@
-"""The signing seat in httpx: its last public point is `url.raw_path`, then `headers.raw`."""
+"""The signing seat in httpx and httpx2: their last public point is `url.raw_path`, then `headers.raw`.
+
+These classes have no base: each library's own are mixed in where it is loaded.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from typing import Any, ClassVar
 
-import httpx
+from attrs import frozen
 
 from convops.provider import Attempt
 
+Fields = list[tuple[bytes, bytes]]
 
-class _SignedURL(httpx.URL):
+
+@frozen(kw_only=True, eq=False)
+class Origin:
+    """What all requests to one origin have in common, made once.
+
+    Attributes:
+        raw_scheme: `http` or `https`.
+        raw_host: the host, as it is resolved.
+        port: None where it is the scheme's own.
+        fields: header fields of every request.
+    """
+
+    raw_scheme: bytes
+    raw_host: bytes
+    port: int | None
+    fields: tuple[tuple[bytes, bytes], ...]
+
+
+def origin_of(url: Any) -> Origin:
+    """Return what requests to the origin of a library's URL have in common."""
+    fields = (
+        (b"Host", url.netloc),
+        (b"Accept", b"application/json"),
+        (b"Accept-Encoding", b"identity"),
+        (b"User-Agent", b"convops"),
+    )
+    return Origin(raw_scheme=url.raw_scheme, raw_host=url.raw_host, port=url.port, fields=fields)
+
+
+class SignedURL:
     """Shows the unsigned URL, and spells the signed target when the request is written."""
 
-    def __init__(self, attempt: Attempt) -> None:
-        super().__init__(attempt.origin + attempt.target)
+    base: ClassVar[Any]
+
+    def __init__(self, attempt: Attempt, origin: Origin) -> None:
         self._attempt = attempt
+        self.raw_scheme = origin.raw_scheme
+        self.raw_host = origin.raw_host
+        self.port = origin.port
         self.credential_headers: Mapping[str, str] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        # Nothing is parsed until somebody looks: the library's own attributes are made here.
+        attempt = vars(self).get("_attempt")
+        if attempt is not None and not name.startswith("__"):
+            self.base.__init__(self, attempt.origin + attempt.target)
+            if name in vars(self):
+                return vars(self)[name]
+        raise AttributeError(name)
 
     @property
     def raw_path(self) -> bytes:
@@ -24,53 +71,88 @@ class _SignedURL(httpx.URL):
         return target.encode("ascii")
 
 
-class _SignedHeaders(httpx.Headers):
+class SignedHeaders:
     """Shows the unsigned headers, and spells the credentials when the request is written."""
 
-    def __init__(self, headers: httpx.Headers, request: httpx.Request) -> None:
-        super().__init__(headers)
+    base: ClassVar[Any]
+
+    def __init__(self, headers: Any, request: Any) -> None:
+        self.base.__init__(self, headers)
         self._request = request
 
     @property
-    def raw(self) -> list[tuple[bytes, bytes]]:
-        signed: Mapping[str, str] = {}
-        if isinstance(url := self._request.url, _SignedURL):
+    def raw(self) -> Fields:
+        fields: Fields = self.base.raw.fget(self)
+        if isinstance(url := self._request.url, SignedURL) and url.credential_headers:
             signed, url.credential_headers = url.credential_headers, {}
-        return [*super().raw, *((name.encode(), value.encode()) for name, value in signed.items())]
+            fields += [(name.encode(), value.encode()) for name, value in signed.items()]
+        return fields
 
 
-class _Request(httpx.Request):
-    """Keeps the seat in its headers, also where somebody replaces them: tracers add theirs so."""
+class UnsignedRequest:
+    """A request that shows nothing secret.
+
+    It keeps the seat in its headers, also where somebody replaces them: tracers add theirs so.
+    """
+
+    base: ClassVar[Any]
+    url_type: ClassVar[Any]
+    headers_type: ClassVar[Any]
+    stream_type: ClassVar[Any]
+
+    def __init__(self, attempt: Attempt, origin: Origin, fields: Fields, extensions: dict[str, Any]) -> None:
+        # The library's own would parse and copy for longer than all the rest takes.
+        self.method = attempt.call.method
+        self.url = self.url_type(attempt, origin)
+        self.headers = fields
+        self.extensions = extensions
+        self.stream = self.stream_type(attempt.content)
+        self.base.read(self)
 
     @property
-    def headers(self) -> httpx.Headers:
+    def headers(self) -> Any:
         return self._shown_headers
 
     @headers.setter
-    def headers(self, headers: httpx.Headers) -> None:
-        self._shown_headers = _SignedHeaders(headers, self)
+    def headers(self, headers: Any) -> None:
+        self._shown_headers = self.headers_type(headers, self)
 
 
-def unsigned_request(attempt: Attempt, deadline: float, *, last: bool) -> httpx.Request:
-    """Return a request that shows nothing secret, and signs itself as httpx writes it.
+def composed(http: Any) -> type[Any]:
+    """Return the class of a library's requests that sign themselves as they are written."""
+
+    def mixed(mixin: type[Any], base: type[Any], **known: Any) -> type[Any]:
+        return type(mixin.__name__, (mixin, base), {"base": base, **known})
+
+    return mixed(
+        UnsignedRequest,
+        http.Request,
+        url_type=mixed(SignedURL, http.URL, raw_scheme=None, raw_host=None, port=None),
+        headers_type=mixed(SignedHeaders, http.Headers),
+        stream_type=http.ByteStream,
+    )
+
+
+def unsigned_request(
+    kind: type[Any], attempt: Attempt, origin: Origin, deadline: float, *, last: bool
+) -> Any:
+    """Return a request that shows nothing secret, and signs itself as it is written.
 
     Args:
+        kind: the class for it.
         attempt: what to send.
+        origin: where to.
         deadline: on the monotonic clock.
         last: whether the connection is to be closed behind the answer.
     """
-    seconds = max(0.001, deadline - time.monotonic())
-    headers = {"accept": "application/json", "accept-encoding": "identity", "user-agent": "convops"}
-    if attempt.content:
-        headers["content-type"] = "application/json"
+    fields, content, extensions = [*origin.fields], attempt.content, {}
+    if content:
+        fields += [(b"Content-Type", b"application/json"), (b"Content-Length", b"%d" % len(content))]
+    elif attempt.call.method in ("POST", "PUT", "PATCH"):
+        fields.append((b"Content-Length", b"0"))
     if last:
-        headers["connection"] = "close"
-    request = _Request(
-        attempt.call.method,
-        attempt.origin,
-        headers=headers,
-        content=attempt.content or None,
-        extensions={"timeout": {"connect": seconds, "read": seconds, "write": seconds, "pool": seconds}},
-    )
-    request.url = _SignedURL(attempt)
-    return request
+        fields.append((b"Connection", b"close"))
+        # Of our own connections, the sockets keep the time.
+        seconds = max(0.001, deadline - time.monotonic())
+        extensions = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), seconds)}
+    return kind(attempt, origin, fields, extensions)

@@ -1,103 +1,205 @@
-"""Single-connection pools of httpx, "shards", made over our own sockets."""
+"""Connections that are kept while nobody uses them ("shards"), one set per process."""
 
 from __future__ import annotations
 
-import functools
+import os
+import threading
+import time
+from collections import deque
 from collections.abc import Callable
-from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from typing import Generic, Protocol, TypeVar
 
-import httpcore
-import httpx
+from attrs import define
 
-from convops._transports import TransportOptions
-from convops._transports.failures import has_hung_up
-from convops._transports.idle import IDLE_SECONDS
-from convops._transports.sockets import AsyncWire, Wire
-from convops._transports.tls import tls_context
-from convops.errors import ConfigError
-from convops.secret import Secret
+from convops._locks import Lock
+from convops.provider import Attempt, Failure, FailureKind, HttpReply
 
-Pool = TypeVar("Pool")
+CONNECTIONS = 64
+"""Exchanges one adapter has under way at most; more wait their turn."""
 
+IDLE_SECONDS = 30.0
+"""How long an unused connection is kept."""
 
-def _proxy(secret: Secret | None) -> httpx.Proxy | None:
-    if secret is None:
-        return None
-    try:
-        proxy = httpx.Proxy(secret.reveal()) if urlsplit(secret.reveal()).hostname else None
-    except (ValueError, httpx.InvalidURL):
-        # Raised below, outside of this handler: the exception holds the URL, and with it a password.
-        proxy = None
-    if proxy is None or proxy.url.scheme != "http":
-        raise ConfigError("proxy must be an http URL; https is tunnelled through it")
-    return proxy
+IDLE_MAX = 2 * CONNECTIONS
+"""How many unused connections are kept, of all origins together."""
 
 
-class BlockingShard(httpx.HTTPTransport):
-    """One connection, over a wire that keeps the deadline.
+class Droppable(Protocol):
+    """Anything with a connection that can be closed at once."""
 
-    HTTPTransport takes no network backend, so its pool is made here; all else is inherited, which is
-    what recorders and tracers hook into.
+    def drop(self) -> None:
+        """Close the connection."""
+
+
+Shard = TypeVar("Shard", bound=Droppable)
+T = TypeVar("T")
+
+
+@define(eq=False)
+class _Idle(Generic[Shard]):
+    origin: str
+    shard: Shard
+    since: float
+
+
+class Shards(Generic[Shard]):
+    """Idle shards by origin, the last one used first; safe to share by threads and event loops.
+
+    Args:
+        make: makes a shard for an origin.
+        now: the monotonic clock.
     """
 
-    def __init__(self, pool: Callable[..., httpcore.ConnectionPool]) -> None:
-        self.wire = Wire()
-        self._pool: Any = _Quiet(pool(network_backend=self.wire))
+    def __init__(self, make: Callable[[str], Shard], now: Callable[[], float] = time.monotonic) -> None:
+        self._make = make
+        self._now = now
+        self._lock = Lock()
+        self._by_origin: dict[str, deque[_Idle[Shard]]] = {}
+        # In the order they were given back.
+        self._by_age: dict[_Idle[Shard], None] = {}
+        self._closed = False
 
-
-class AsyncShard(httpx.AsyncHTTPTransport):
-    """The same for asyncio."""
-
-    def __init__(self, pool: Callable[..., httpcore.AsyncConnectionPool]) -> None:
-        self.wire = AsyncWire()
-        self._pool: Any = _AsyncQuiet(pool(network_backend=self.wire))
-
-
-class _Quiet:
-    """A pool whose errors do not quote the peer, who may quote the signature: tracers write errors down."""
-
-    def __init__(self, pool: httpcore.ConnectionPool) -> None:
-        self._pool = pool
-
-    def handle_request(self, request: httpcore.Request) -> httpcore.Response:
+    def take(self, origin: str) -> Shard:
+        """Return a shard whose connection, if it has one, leads to `origin`."""
+        stale: list[_Idle[Shard]] = []
         try:
-            return self._pool.handle_request(request)
-        except httpcore.RemoteProtocolError as error:
-            told = _unquoted(error)
-        raise told
+            with self._lock.held:
+                self._expire(stale)
+        finally:
+            _drop(stale)
+        # Nothing is called behind taking it: whoever is interrupted there would lose an open connection.
+        with self._lock.held:
+            if (idle := self._by_origin.get(origin)) is not None:
+                last = idle[-1]
+                self._forget(last)
+                return last.shard
+        return self._make(origin)
 
-
-class _AsyncQuiet:
-    """The same for asyncio."""
-
-    def __init__(self, pool: httpcore.AsyncConnectionPool) -> None:
-        self._pool = pool
-
-    async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
+    def give_back(self, origin: str, shard: Shard) -> None:
+        """Keep a shard whose exchange ended cleanly."""
+        stale: list[_Idle[Shard]] = []
         try:
-            return await self._pool.handle_async_request(request)
-        except httpcore.RemoteProtocolError as error:
-            told = _unquoted(error)
-        raise told
+            with self._lock.held:
+                idle = _Idle(origin, shard, self._now())
+                if self._closed:
+                    stale.append(idle)
+                    return
+                self._by_age[idle] = None
+                self._by_origin.setdefault(origin, deque()).append(idle)
+                self._expire(stale)
+        finally:
+            _drop(stale)
+
+    def close(self) -> None:
+        """Keep nothing any more."""
+        with self._lock.held:
+            self._closed = True
+            idle = [*self._by_age]
+            self._by_age.clear()
+            self._by_origin.clear()
+        _drop(idle)
+
+    def _expire(self, stale: list[_Idle[Shard]]) -> None:
+        """Forget what was idle for too long, and the oldest of too many, whatever their origin."""
+        past = self._now() - IDLE_SECONDS
+        while self._by_age:
+            oldest = next(iter(self._by_age))
+            if oldest.since > past and len(self._by_age) <= IDLE_MAX:
+                return
+            self._forget(oldest)
+            stale.append(oldest)
+
+    def _forget(self, idle: _Idle[Shard]) -> None:
+        """Forget the first or the last of its origin."""
+        del self._by_age[idle]
+        fellows = self._by_origin[idle.origin]
+        if fellows[-1] is idle:
+            fellows.pop()
+        else:
+            fellows.popleft()
+        if not fellows:
+            del self._by_origin[idle.origin]
 
 
-def _unquoted(error: httpcore.RemoteProtocolError) -> httpcore.RemoteProtocolError:
-    told = "the peer disconnected" if has_hung_up(error) else "the peer does not speak HTTP"
-    return httpcore.RemoteProtocolError(told)
+def _drop(stale: list[_Idle[Shard]]) -> None:
+    for old in stale:
+        old.shard.drop()
 
 
-def pool_maker(
-    direct: Callable[..., Pool], proxied: Callable[..., Pool], options: TransportOptions
-) -> Callable[..., Pool]:
-    """Return what makes the pool of one shard."""
-    common = {
-        "ssl_context": tls_context(options.verify),
-        "max_connections": 1,
-        "max_keepalive_connections": 1,
-        "keepalive_expiry": IDLE_SECONDS,
-    }
-    proxy = _proxy(options.proxy)
-    if proxy is None:
-        return functools.partial(direct, **common)
-    return functools.partial(proxied, str(proxy.url), proxy_auth=proxy.raw_auth, **common)
+class PerProcess(Generic[T]):
+    """A value that a forked child makes anew.
+
+    The parent's is kept and left alone: its sockets carry the parent's exchanges, its locks may be held.
+    """
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._value = make()
+        self._owner = os.getpid()
+        self._abandoned: list[T] = []
+
+    def get(self) -> T:
+        """Return this process's value."""
+        if self._owner != os.getpid():
+            self._abandoned.append(self._value)
+            self._value = self._make()
+            self._owner = os.getpid()
+        return self._value
+
+
+class Spoken(Droppable, Protocol):
+    """A connection that exchanges go over."""
+
+    @property
+    def ended_cleanly(self) -> bool:
+        """Whether the last exchange did, so that the next may begin."""
+        ...
+
+    def begin(self, deadline: float) -> None:
+        """Start an exchange."""
+
+
+Line = TypeVar("Line", bound=Spoken)
+
+
+class Sharded(Generic[Line]):
+    """A blocking adapter that gives each exchange a place and a connection.
+
+    Args:
+        make: makes a connection to an origin.
+    """
+
+    def __init__(self, make: Callable[[str], Line]) -> None:
+        self._shards = PerProcess(lambda: Shards(make))
+        self._places = PerProcess(lambda: threading.BoundedSemaphore(CONNECTIONS))
+
+    def exchange(self, attempt: Attempt, deadline: float) -> HttpReply | Failure:
+        """Send one attempt; as `convops.provider.Transport.exchange`."""
+        places = self._places.get()
+        if not places.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            return Failure(FailureKind.BUSY, sent=False)
+        try:
+            return self._in_place(attempt, deadline)
+        finally:
+            places.release()
+
+    def _in_place(self, attempt: Attempt, deadline: float) -> HttpReply | Failure:
+        shards = self._shards.get()
+        shard, kept = shards.take(attempt.origin), False
+        try:
+            shard.begin(deadline)
+            result = self._exchange(shard, attempt, deadline)
+            if isinstance(result, HttpReply) and shard.ended_cleanly:
+                shards.give_back(attempt.origin, shard)
+                kept = True
+            return result
+        finally:
+            if not kept:
+                shard.drop()
+
+    def _exchange(self, shard: Line, attempt: Attempt, deadline: float) -> HttpReply | Failure:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Close every idle connection, and those in use when their exchange ends."""
+        self._shards.get().close()

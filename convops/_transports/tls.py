@@ -32,6 +32,9 @@ def tls_context(verify: str | ssl.SSLContext | None) -> ssl.SSLContext:
     Raises:
         ConfigError: no CA bundle can be read there.
     """
-    if verify is None:
-        return _certifi_context()
-    return _context(verify) if isinstance(verify, str) else verify
+    context = _certifi_context() if verify is None else verify
+    if isinstance(context, str):
+        context = _context(context)
+    # The only version of HTTP that is spoken here, also where the context is the caller's.
+    context.set_alpn_protocols(["http/1.1"])
+    return context

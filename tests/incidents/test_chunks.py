@@ -10,6 +10,7 @@ import pytest
 
 from convops.errors import Effect, MalformedReplyError, TransportError
 from convops.operations import Conversation, Mute
+from tests.transports import chosen
 from tests.transports.scripted import OK, Scripted
 
 DM = Conversation.direct(user="alice", peer="bob")
@@ -100,6 +101,9 @@ CORPUS = [
 
 @pytest.mark.parametrize("answer", CORPUS)
 def test_chunks_that_are_none_end_as_an_error_with_the_connection_closed(flavour, serve_raw, answer):
+    if chosen.name() == "httptools" and answer == CHUNKED + SIZES["too many digits"]:
+        pytest.skip("the grammar bounds no zeros, and llhttp takes them for what they are")
+
     def handle(peer, _):
         if peer.number:
             peer.answer(OK)

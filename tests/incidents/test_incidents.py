@@ -149,7 +149,7 @@ INCIDENTS = [
         (
             *at(
                 f"{HERE}/test_supply_chain.py",
-                "a_release_needs_these_seven_and_no_more",
+                "a_release_needs_these_eight_and_no_more",
                 "a_release_holds_nothing_that_runs_by_itself",
                 "a_file_that_runs_by_itself_would_be_found",
                 "a_release_is_built_without_running_anything_of_ours",

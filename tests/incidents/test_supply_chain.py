@@ -18,7 +18,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-DEPENDENCIES = {"attrs", "cattrs", "certifi", "httpcore", "httpx", "pluggy", "sniffio"}
+DEPENDENCIES = {"attrs", "cattrs", "certifi", "h11", "httpcore", "httpx", "pluggy", "sniffio"}
 
 # What runs by itself: when Python starts, or when a package is built or installed.
 SELF_STARTING = ("*.pth", "setup.py", "setup.cfg", "sitecustomize.py", "usercustomize.py", "hatch_build.py")
@@ -39,7 +39,7 @@ def folders_of_the_wheel():
 # --- What is in it ----------------------------------------------------------------------------------------
 
 
-def test_a_release_needs_these_seven_and_no_more():
+def test_a_release_needs_these_eight_and_no_more():
     assert names(PROJECT["project"]["dependencies"]) == DEPENDENCIES
     installed = [line for line in requires("convops") or [] if "extra ==" not in line]
     assert names(installed) == DEPENDENCIES

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from opentelemetry.instrumentation.aiohttp_client import AioHttpClientInstrumentor
-from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
+from opentelemetry.instrumentation.httpx import HTTPX2ClientInstrumentor, HTTPXClientInstrumentor
 from opentelemetry.sdk.trace import TracerProvider
 from vcr.request import Request
 from vcr.serialize import serialize
@@ -26,7 +26,7 @@ def _as_recorded(evidence: Evidence, method: str, url: str, headers: Any) -> Non
 
 
 @contextmanager
-def httpx_traced(evidence: Evidence, provider: TracerProvider) -> Iterator[None]:
+def httpx_traced(evidence: Evidence, provider: TracerProvider, *, instrumentor: Any = None) -> Iterator[None]:
     """Instrument httpx for all of this process."""
 
     def show(_: object, request: Any) -> None:
@@ -35,7 +35,7 @@ def httpx_traced(evidence: Evidence, provider: TracerProvider) -> Iterator[None]
     async def show_async(span: object, request: Any) -> None:
         show(span, request)
 
-    instrumentor = HTTPXClientInstrumentor()
+    instrumentor = instrumentor or HTTPXClientInstrumentor()
     instrumentor.instrument(
         tracer_provider=provider, request_hook=show, async_request_hook=show_async, skip_dep_check=True
     )
@@ -43,6 +43,11 @@ def httpx_traced(evidence: Evidence, provider: TracerProvider) -> Iterator[None]
         yield
     finally:
         instrumentor.uninstrument()
+
+
+def httpx2_traced(evidence: Evidence, provider: TracerProvider) -> Any:
+    """Instrument httpx2 for all of this process."""
+    return httpx_traced(evidence, provider, instrumentor=HTTPX2ClientInstrumentor())
 
 
 @contextmanager
@@ -61,7 +66,11 @@ def aiohttp_traced(evidence: Evidence, provider: TracerProvider) -> Iterator[Non
         instrumentor.uninstrument()
 
 
-TRACERS: tuple[Callable[[Evidence, TracerProvider], Any], ...] = (httpx_traced, aiohttp_traced)
+TRACERS: tuple[Callable[[Evidence, TracerProvider], Any], ...] = (
+    httpx_traced,
+    httpx2_traced,
+    aiohttp_traced,
+)
 
 
 @contextmanager

@@ -100,6 +100,7 @@ def logs_kept(evidence: Evidence) -> Iterator[None]:
     # Others would spell out at length what is kept already.
     handlers, root.handlers = root.handlers, [keeper]
     try:
+        logging.getLogger("app").debug("what an app does")
         yield
     finally:
         root.handlers = handlers

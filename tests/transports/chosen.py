@@ -30,6 +30,11 @@ def options(**others: Any) -> dict[str, Any]:
     return others if _name == DEFAULT else {"transport": _name, **others}
 
 
+def is_recorded() -> bool:
+    """Whether recorders and tracers know the library under it."""
+    return _name != "httptools"
+
+
 def serves(flavour: str) -> bool:
     """Whether it has an adapter of this flavour: `sync` or `async`."""
     return getattr(ADAPTERS[_name], FLAVOURS[flavour]) is not None
@@ -52,6 +57,7 @@ def pytest_configure(config: pytest.Config) -> None:
         pytest.UsageError: there is none of that name, or what it needs is not installed.
     """
     config.addinivalue_line("markers", "flavour(name): is about clients of this flavour only")
+    config.addinivalue_line("markers", "recorded: is about what recorders and tracers are shown")
     config.addinivalue_line("markers", "of_httpx(what): is about something of httpx's own")
     global _name  # noqa: PLW0603 - this is the one place
     _name = config.getoption("--adapter")
@@ -76,6 +82,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         marked = item.get_closest_marker("of_httpx")
         if marked and _name != DEFAULT:
             item.add_marker(pytest.mark.skip(reason=f"only httpx has {marked.args[0]}"))
+        if item.get_closest_marker("recorded") and not is_recorded():
+            item.add_marker(pytest.mark.skip(reason=f"nothing records {_name}"))
 
 
 def _flavours(item: pytest.Item) -> set[str]:

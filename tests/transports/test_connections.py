@@ -14,6 +14,7 @@ import pytest
 
 from convops.operations import ClearUnread, Conversation
 from convops.provider import Failure, FailureKind, HttpReply
+from tests.transports import chosen
 from tests.transports.flavours import Probe
 from tests.transports.rawserver import HOST, PATIENCE, answering
 from tests.transports.scripted import OK, Scripted
@@ -173,6 +174,8 @@ FRAMINGS = [
 @pytest.mark.parametrize("framed", FRAMINGS)
 @pytest.mark.parametrize("secure", [False, True])
 def test_an_answer_may_be_framed_in_any_way_http_allows(flavour, serve_raw, tls, framed, secure):
+    if chosen.name() == "httptools" and b"X\n" in framed:
+        pytest.skip("HTTP lets a reader refuse a line feed alone, and llhttp does")
     server = serve_raw(lambda peer, _: peer.send(framed), tls=tls.server() if secure else None)
     adapter = flavour.adapter(verify=tls.file)
     for _ in range(2):
