@@ -36,7 +36,8 @@ def _check_id(name: str, value: object) -> None:
         raise InvalidRequestError(f"{name} must be a str, not {type(value).__name__}")
     if not value:
         raise InvalidRequestError(f"{name} is empty")
-    if found := _UNUSABLE.search(value):
+    # What can be printed, as most ids can, holds none of them.
+    if not value.isprintable() and (found := _UNUSABLE.search(value)):
         what = "a lone surrogate" if found[0] >= "\ud800" else "a control character"
         raise InvalidRequestError(f"{name} holds {what} (U+{ord(found[0]):04X})")
 

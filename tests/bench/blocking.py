@@ -106,17 +106,19 @@ def connected(target: Target) -> socket.socket:
 
 
 class _Answer:
-    """What httptools tells of one answer."""
+    """One answer, as httptools reads it."""
 
     def __init__(self) -> None:
+        self.parser = httptools.HttpResponseParser(self)
         self.body = b""
-        self.is_complete = False
+        self.is_complete = self.keeps_connection = False
 
     def on_body(self, part: bytes) -> None:
         self.body += part
 
     def on_message_complete(self) -> None:
-        self.is_complete = True
+        # Only now does the parser know; a moment later it is ready for the next answer.
+        self.is_complete, self.keeps_connection = True, self.parser.should_keep_alive()
 
 
 @contextlib.contextmanager
@@ -129,16 +131,15 @@ def httptools_over_a_socket(target: Target) -> Iterator[Operate]:
         nonlocal connection
         connection.sendall(vendor.request(target.host, query.fresh(), vendor.body(*next(pairs))))
         answer = _Answer()
-        parser = httptools.HttpResponseParser(answer)
         while not answer.is_complete:
             part = connection.recv(RECEIVE)
             if not part:
                 raise ConnectionError("the server hung up")
-            parser.feed_data(part)
-        if not parser.should_keep_alive():
+            answer.parser.feed_data(part)
+        if not answer.keeps_connection:
             connection.close()
             connection = connected(target)
-        vendor.check(parser.get_status_code(), json.loads(answer.body))
+        vendor.check(answer.parser.get_status_code(), json.loads(answer.body))
 
     yield operate
     connection.close()
