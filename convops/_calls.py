@@ -355,6 +355,9 @@ class Caller:
             return failure_error(result, tried.attempt.origin)
         try:
             reply = read_reply(result)
+        except MalformedReplyError as malformed:
+            return malformed
+        try:
             run.request_id = clean_request_id(self.provider.request_id(reply))
             refusal = self.provider.read(tried.attempt.call, reply)
             if refusal is not None:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from types import GeneratorType
 from typing import Any
 
+import attrs
 from attrs import define, field
 
 from convops._blame import Blame
@@ -27,7 +28,7 @@ from convops.errors import (
     UnsupportedOperationError,
 )
 from convops.operations import OPERATIONS, ConversationKind, MarkRead, Operation, Outcome
-from convops.provider import AnyProvider, Call, Flow, Reply, Verdict
+from convops.provider import APPLIED, AnyProvider, Call, Flow, Reply, Verdict
 from convops.support import Support
 
 CLOCK_TOLERANCE = 60.0
@@ -100,13 +101,13 @@ class Pipeline:
         Raises:
             InvalidRequestError: an argument is no operation class or no kind.
         """
-        known = self._cells.get((operation, kind))
-        if known is not None:
-            return known
         if operation not in OPERATIONS:
             raise InvalidRequestError("ask about ClearUnread, MarkRead, Delete or Mute")
         if not isinstance(kind, ConversationKind):
             raise InvalidRequestError("ask about a ConversationKind")
+        known = self._cells.get((operation, kind))
+        if known is not None:
+            return known
         support = self._blame.asked("support", self.provider.support, self.account, operation, kind)
         cell = self._cells[operation, kind] = self._blame.checked("support", support, Support)
         return cell
@@ -124,9 +125,8 @@ class Pipeline:
         """
         if type(operation) not in OPERATIONS:
             raise InvalidRequestError(f"not an operation: {type(operation).__name__}")
-        with_time = operation if operation.at is not None else operation.decided(self.now())
+        with_time = operation if operation.at is not None else attrs.evolve(operation, at=self.now())
         self.check(with_time, stamped=operation.at is None)
-        self.batch_key(operation)
         return with_time
 
     def check(self, operation: Operation, *, stamped: bool) -> None:
@@ -167,6 +167,7 @@ class Pipeline:
                 "the vendor cannot pin up_to, and would mark newer messages too", support=support
             )
         self._blame.asked("check", self.provider.check, self.account, operation)
+        self.batch_key(operation)
 
     def _check_past(self, name: str, moment: datetime) -> None:
         if moment.timestamp() > self._signing.now() + CLOCK_TOLERANCE:
@@ -310,9 +311,14 @@ class Pipeline:
             return self._blame.checked("flow", call, Call, run)
         verdicts = self._blame.checked("flow", ended, list, run)
         for verdict in verdicts:
-            if not self._blame.checked("flow", verdict, Verdict, run).is_consistent:
-                raise self._blame.bug("flow gave a verdict whose error contradicts its effect", run)
+            if verdict is not APPLIED:
+                self._check_verdict(verdict, run)
         return verdicts
+
+    def _check_verdict(self, verdict: object, run: Run | None) -> None:
+        given = self._blame.checked("flow", verdict, Verdict, run)
+        if not self._blame.asked("flow", lambda: given.is_consistent, run=run):
+            raise self._blame.bug("flow gave a verdict whose error contradicts its effect", run)
 
     def _stale(self, places: Collection[int], outcomes: Mapping[int, Outcome]) -> set[int]:
         """Return the places of operations that meant "until now", and took effect."""
@@ -375,7 +381,7 @@ class Pipeline:
 def _later(operations: Sequence[Operation], places: Collection[int], seconds: float) -> list[Operation]:
     """Return the operations, with those at some places decided later."""
     return [
-        operation.decided(operation.at + timedelta(seconds=seconds))
+        attrs.evolve(operation, at=operation.at + timedelta(seconds=seconds))
         if place in places and operation.at is not None
         else operation
         for place, operation in enumerate(operations)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
 import attrs
 from attrs import field, frozen
@@ -115,22 +115,6 @@ class Operation:
 
     conversation: Conversation = field(validator=_a_conversation)
     at: datetime | None = field(default=None, kw_only=True, eq=False, validator=_moment)
-
-    def decided(self, at: datetime) -> Self:
-        """Return the operation as if decided at that moment, an aware datetime."""
-        # Everything else was checked when this one was made.
-        copy = object.__new__(type(self))
-        kind: Any = type(self)
-        for read, write in _slots(kind):
-            write(copy, read(self))
-        object.__setattr__(copy, "at", at)
-        return copy
-
-
-@functools.cache
-def _slots(kind: Any) -> list[tuple[Callable[[Any], Any], Callable[[Any, Any], None]]]:
-    members = [getattr(kind, attribute.name) for attribute in attrs.fields(kind)]
-    return [(member.__get__, member.__set__) for member in members]
 
 
 @frozen

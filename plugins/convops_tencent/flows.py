@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 
 from convops.errors import (
     InvalidRequestError,
@@ -62,7 +63,7 @@ PROBE_GROUP = "convops-doctor"
 RATE = 200.0
 """Calls a second for each SDKAppID and command: the figure on every command's page."""
 ID_BYTES = 32
-JSON = {"contenttype": "json"}
+JSON = MappingProxyType({"contenttype": "json"})
 
 WITHOUT_UNREAD = frozenset({"Meeting", "ChatRoom", "AVChatRoom"})
 """Group types that keep no unread count; resetting it there is answered OK and does nothing (RESET_PAGE)."""

@@ -307,6 +307,8 @@ def test_supports_answers_for_every_operation_and_kind(chat):
         (convops.Operation, ConversationKind.DIRECT),
         (Mute, "direct"),
         (Mute, None),
+        ([], ConversationKind.DIRECT),
+        (Mute, []),
     ],
 )
 def test_supports_refuses_what_is_no_operation_or_no_kind(chat, operation, kind):

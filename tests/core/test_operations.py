@@ -184,24 +184,6 @@ def test_the_moment_an_operation_was_decided_takes_no_part_in_equality(moments):
         assert hash(one) == hash(other)
 
 
-@pytest.mark.parametrize(
-    "operation",
-    [
-        ClearUnread(DM),
-        MarkRead(DM, up_to=NOON),
-        Delete(DM, erase_history=True),
-        Mute(TEAM, muted=False, at=NOON),
-    ],
-    ids=lambda operation: operation.name,
-)
-def test_an_operation_decided_at_another_moment_differs_in_nothing_else(operation):
-    before = operation.at
-    later = operation.decided(NOON + timedelta(hours=1))
-    assert later == attrs.evolve(operation, at=later.at)
-    assert (type(later), later.at) == (type(operation), NOON + timedelta(hours=1))
-    assert operation.at is before
-
-
 def test_everything_else_takes_part_in_equality():
     different = [
         ClearUnread(DM),

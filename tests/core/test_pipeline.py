@@ -942,6 +942,17 @@ def test_an_operation_without_a_key_stands_alone():
     assert World().pipeline(Alone()).batch_key(Mute(dm())) is None
 
 
+def test_a_refusal_by_the_key_is_one_before_sending_and_has_a_name():
+    class Choosy(Scripted):
+        def batch_key(self, account, operation):
+            raise InvalidRequestError("not this one", effect=Effect.UNKNOWN)
+
+    with pytest.raises(InvalidRequestError, match="not this one") as caught:
+        World().pipeline(Choosy()).check(Mute(dm()), stamped=True)
+    assert (caught.value.operation, caught.value.effect) == ("mute", Effect.NOT_APPLIED)
+    assert caught.value.provider is not None
+
+
 def test_a_batch_holds_what_the_cell_says():
     assert World().pipeline().batch_max(Mute(dm())) == USABLE.batch == 10
 

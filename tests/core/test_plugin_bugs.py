@@ -109,6 +109,7 @@ FLOWS_AFTER_SENDING = {
     "returns something else": returning([True]),
     "fails without an error": contradicting(Verdict(Effect.NOT_APPLIED)),
     "doubts without an error": contradicting(Verdict(Effect.UNKNOWN)),
+    "fails with what is no error": contradicting(Verdict(Effect.NOT_APPLIED, "oops")),
     "fails with an error that says it was applied": contradicting(
         Verdict(Effect.NOT_APPLIED, ProviderError("odd", effect=Effect.APPLIED))
     ),

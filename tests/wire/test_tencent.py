@@ -215,3 +215,12 @@ def test_the_parameters_of_a_call_are_those_of_the_page(world):
     assert sorted(sent) == ["contenttype", "identifier", "random", "sdkappid", "usersig"]
     assert (sent["contenttype"], sent["identifier"]) == ("json", "administrator")
     assert 0 <= int(sent["random"]) < 2**32
+
+
+# --- What is shared -------------------------------------------------------------------------------------
+
+
+def test_nobody_who_is_shown_a_plan_can_change_what_others_send(world):
+    (planned,) = world.chat.target.plan([MarkRead(DM)])
+    with pytest.raises(TypeError):
+        planned.calls[0].query["more"] = "1"
