@@ -21,9 +21,11 @@ from convops._transports.aiohttp_shards import Proxy, Shard, proxy_of
 from convops._transports.failures import cut, told
 from convops._transports.framing import are_chunks, ends_with_answer
 from convops._transports.replies import Body, RefusedError
+from convops._transports.requests import encoded, written
+from convops._transports.routes import whereabouts
 from convops._transports.shards import CONNECTIONS, PerProcess, Shards
 from convops._transports.tls import tls_context
-from convops._transports.traffic import NotResolvedError
+from convops._transports.traffic import NotResolvedError, WireError
 from convops._transports.waiting import admitted
 from convops.provider import Attempt, Failure, FailureKind, HttpReply, SigningError
 
@@ -33,7 +35,8 @@ class _Room:
 
     def __init__(self, tls: ssl.SSLContext, proxy: Proxy | None) -> None:
         self.places = asyncio.Semaphore(CONNECTIONS)
-        self.shards = Shards(lambda _: Shard(tls, proxy))
+        # Whoever closes one from another thread would do so behind the back of its event loop.
+        self.shards = Shards(lambda _: Shard(tls, proxy), anywhere=False)
         self.stay = self._until_the_end()
 
     def take(self, origin: str) -> Shard:
@@ -81,12 +84,12 @@ class AsyncAiohttpTransport:
 
     async def _new_room(self) -> _Room:
         room, loop = _Room(self._tls, self._proxy), asyncio.get_running_loop()
-        if self._closed:
-            room.empty()
         with self._lock.held:
             rooms = self._rooms.get()
             gone = [rooms.pop(known) for known in list(rooms) if known.is_closed()]
             rooms[loop] = room
+            if self._closed:
+                gone.append(room)
         for old in gone:
             old.empty()
         await anext(room.stay)
@@ -140,6 +143,9 @@ async def _exchange(shard: Shard, attempt: Attempt, deadline: float) -> HttpRepl
 
 async def _ask(shard: Shard, attempt: Attempt, deadline: float) -> HttpReply:
     # A frame of its own: what it holds of an answer, which may echo the URL, is cut off with it.
+    whereabouts(attempt.origin)
+    # aiohttp would refuse it by an exception of Python's own.
+    written(encoded(attempt.call.method), b"/", b"", b"")
     response = await shard.ask(attempt)
     try:
         body = Body(response.status, _fields(response), deadline)
@@ -164,7 +170,7 @@ def _fields(response: aiohttp.ClientResponse) -> list[tuple[bytes, bytes]]:
     return [(name.encode(), value.encode("utf-8", "surrogateescape")) for name, value in pairs]
 
 
-_EXPECTED = (aiohttp.ClientError, OSError, NotResolvedError, UnicodeError)
+_EXPECTED = (aiohttp.ClientError, OSError, WireError, UnicodeError)
 _BEFORE_SENDING: tuple[tuple[FailureKind, tuple[type[Exception], ...]], ...] = (
     (FailureKind.DNS, (NotResolvedError, aiohttp.ClientConnectorDNSError, aiohttp.InvalidURL, UnicodeError)),
     (

@@ -10,6 +10,7 @@ import aiohttp
 from multidict import CIMultiDictProxy
 from yarl import URL
 
+from convops._transports.requests import encoded, encoded_fields, written, written_fields
 from convops._transports.sockets import IdleWatch
 from convops._transports.traffic import TooMuchError, Traffic
 from convops.provider import Attempt, SigningError
@@ -166,11 +167,14 @@ class SignedRequest(aiohttp.ClientRequest):
 
         Raises:
             SigningError: it was signed before, or the signer failed.
+            NotWritableError: it would end a line.
             PeerError: the connection broke.
         """
         wire = self._wire
         wire.lie_over(conn)
         target, credentials = wire.sign()
+        # aiohttp would write whatever it is given.
+        written(encoded(self.method), encoded(target), written_fields(encoded_fields(credentials)), b"")
         url, signed = self.url, self._unsigned
         if credentials or self.proxy is not None:
             signed = signed.copy()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import functools
 import socket
 import ssl
 from collections.abc import Awaitable, Coroutine
 from contextlib import suppress
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -18,13 +17,14 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from convops._transports.aiohttp_seat import SignedRequest, UnquotedResponse, Wire
+from convops._transports.requests import ALWAYS
+from convops._transports.routes import authorization, usable
 from convops._transports.shards import IDLE_SECONDS
 from convops._transports.waiting import resolved
-from convops.errors import ConfigError
 from convops.provider import Attempt
 from convops.secret import Secret
 
-_HEADERS = {"accept": "application/json", "accept-encoding": "identity", "user-agent": "convops"}
+_HEADERS = {name.decode(): value.decode() for name, value in ALWAYS}
 _OF_CONTENT = CIMultiDict({"content-type": "application/json"})
 _FOREVER = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
 
@@ -48,27 +48,13 @@ def proxy_of(secret: Secret | None) -> Proxy | None:
     Raises:
         ConfigError: it is no URL of an HTTP proxy.
     """
-    if secret is None:
+    known = usable(secret)
+    if known is None:
         return None
-    proxy = _read_proxy(secret)
-    if proxy is None:
-        raise ConfigError("proxy must be an http URL; https is tunnelled through it")
-    return proxy
-
-
-def _read_proxy(secret: Secret) -> Proxy | None:
-    # None for what is none, instead of an exception that holds the URL, and with it a password.
-    try:
-        parts = urlsplit(secret.reveal())
-        if parts.scheme != "http" or not parts.hostname:
-            return None
-        url = URL.build(scheme="http", host=parts.hostname, port=parts.port)
-    except ValueError:
-        return None
-    if parts.username is None:
-        return Proxy(url, None)
-    both = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-    return Proxy(url, Secret("Basic " + base64.b64encode(both.encode()).decode()))
+    way = urlsplit(known.reveal())
+    url = URL.build(scheme="http", host=way.hostname or "", port=way.port)
+    told = [Secret(value.decode()) for _, value in authorization(way)]
+    return Proxy(url, told[0] if told else None)
 
 
 class _Resolver(AbstractResolver):

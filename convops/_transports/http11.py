@@ -30,7 +30,8 @@ class Talk:
     def asked(self) -> None:
         """Note that a request is being written."""
         self.ended_cleanly = False
-        # Which one makes no difference to how its answer is read, and this one was checked once.
+        # Which one makes no difference to how its answer is read, HEAD and CONNECT aside, which are never
+        # written; and this one was checked once.
         self._state.send(_REQUEST)
         self._state.send(_END)
 

@@ -14,12 +14,11 @@ import httptools
 from convops._transports import TransportOptions
 from convops._transports.failures import OURS, cut, failure_of, told
 from convops._transports.replies import Body
-from convops._transports.requests import written, written_fields
+from convops._transports.requests import ALWAYS, encoded, encoded_fields, written, written_fields
 from convops._transports.routes import router
 from convops._transports.shards import Sharded
 from convops._transports.sockets import Wire
 from convops._transports.traffic import HungUpError, NotHttpError, Traffic
-from convops.errors import ConfigError
 from convops.provider import Attempt, Failure, HttpReply
 
 FRAMING_MAX = 100 * 1024
@@ -30,8 +29,6 @@ class HttptoolsTransport(Sharded["Line"]):
     """Exchanges over connections of our own, for a `Client`."""
 
     def __init__(self, options: TransportOptions) -> None:
-        if options.given is not None:
-            raise ConfigError("httptools has no transports of its own")
         route = router(options)
         super().__init__(lambda origin: Line(origin, Wire(route(origin))))
 
@@ -60,13 +57,8 @@ class Line:
         self.ended_cleanly = False
         self._wire = wire
         self._answer = Answer()
-        fields = [
-            (b"Host", urlsplit(origin).netloc.encode("ascii")),
-            (b"Accept", b"application/json"),
-            (b"Accept-Encoding", b"identity"),
-            (b"User-Agent", b"convops"),
-        ]
-        self._fields = written_fields([*fields, *wire.route.fields])
+        host = encoded(urlsplit(origin).netloc)
+        self._fields = written_fields([(b"Host", host), *ALWAYS, *wire.route.fields])
 
     @property
     def exchange(self) -> Traffic:
@@ -108,13 +100,13 @@ class Line:
             answer.begin(0.0)
 
     def _written(self, method: str, content: bytes, target: str, credentials: Mapping[str, str]) -> bytes:
-        fields = [(name.encode(), value.encode()) for name, value in credentials.items()]
+        fields = encoded_fields(credentials)
         if content:
             fields.append((b"Content-Type", b"application/json"))
         if content or method in ("POST", "PUT", "PATCH"):
             fields.append((b"Content-Length", b"%d" % len(content)))
-        whole = self._wire.route.prefix + target.encode("ascii")
-        return written(method.encode(), whole, self._fields + written_fields(fields), content)
+        whole = self._wire.route.prefix + encoded(target)
+        return written(encoded(method), whole, self._fields + written_fields(fields), content)
 
     def drop(self) -> None:
         """Close the connection."""
@@ -154,6 +146,9 @@ class Answer:
             HungUpError: it never will be whole.
             NotHttpError: it is no HTTP.
         """
+        if received == len(part) and part[:5] != b"HTTP/"[: len(part)]:
+            # llhttp reads the answers of other protocols too.
+            raise NotHttpError("the peer does not speak HTTP")
         understood = self._understood(part)
         if not understood and not self._ended:
             raise NotHttpError("the peer does not speak HTTP")
@@ -186,9 +181,14 @@ class Answer:
         # A frame of its own: the parser's exceptions may quote the peer, who may quote the signature.
         try:
             self._parser.feed_data(part)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            interrupt = error.__context__
+        else:
+            return True
+        if interrupt is None or isinstance(interrupt, Exception):
             return False
-        return True
+        # What came while the parser called us; it has no word for that.
+        raise cut(interrupt)
 
     def _begun(self) -> Body:
         body = Body(self._status, self._fields, self._deadline)

@@ -20,7 +20,7 @@ from convops._transports.replies import Body
 from convops._transports.routes import router
 from convops._transports.seat import unsigned_request
 from convops._transports.shards import CONNECTIONS, PerProcess, Sharded, Shards
-from convops._transports.traffic import Traffic
+from convops._transports.traffic import Traffic, WireError
 from convops._transports.waiting import admitted
 from convops.errors import ConfigError
 from convops.provider import Attempt, Failure, FailureKind, HttpReply
@@ -143,7 +143,11 @@ class AsyncHttpxTransport(_Adapter):
     async def _on_shard(
         self, shards: Shards[AsyncShard], attempt: Attempt, deadline: float
     ) -> HttpReply | Failure:
-        shard, kept = shards.take(attempt.origin), False
+        try:
+            shard = shards.take(attempt.origin)
+        except WireError:
+            return Failure(FailureKind.CONNECT, sent=False)
+        kept = False
         try:
             shard.begin(deadline)
             result = await self._asked(shard, attempt, deadline, shard.line.wire.exchange)

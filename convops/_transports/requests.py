@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from convops._transports.traffic import NotWritableError
 
 Fields = Iterable[tuple[bytes, bytes]]
 
-_LINE = re.compile(rb"[A-Z]+ [!-~\x80-\xff]+")
+ALWAYS = (
+    (b"Accept", b"application/json"),
+    (b"Accept-Encoding", b"identity"),
+    (b"User-Agent", b"convops"),
+)
+"""Header fields of every request."""
+
+# Not HEAD and CONNECT: what is answered to them ends elsewhere.
+_LINE = re.compile(rb"(?!HEAD |CONNECT )[A-Z]+ [!-~\x80-\xff]+")
 _FIELD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+: (?:[!-~\x80-\xff](?:[ -~\t\x80-\xff]*[!-~\x80-\xff])?)?")
 
 
@@ -29,6 +37,30 @@ def written(method: bytes, target: bytes, fields: bytes, content: bytes) -> byte
     if not _LINE.fullmatch(line):
         raise NotWritableError("the target is none")
     return b"%b HTTP/1.1\r\n%b\r\n%b" % (line, fields, content)
+
+
+def encoded(text: str) -> bytes:
+    """Return a method or a target as it is written.
+
+    Raises:
+        NotWritableError: it is no ASCII.
+    """
+    if text.isascii():
+        return text.encode()
+    raise NotWritableError("it is no ASCII")
+
+
+def encoded_fields(fields: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """Return header fields as they are written.
+
+    Raises:
+        NotWritableError: one holds a lone surrogate.
+    """
+    try:
+        return [(name.encode(), value.encode()) for name, value in fields.items()]
+    except UnicodeError:
+        pass
+    raise NotWritableError("a header field is no text")
 
 
 def written_fields(fields: Fields) -> bytes:

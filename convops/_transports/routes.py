@@ -12,8 +12,9 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from attrs import field, frozen
 
 from convops._transports import TransportOptions
+from convops._transports.requests import encoded
 from convops._transports.tls import tls_context
-from convops._transports.traffic import TunnelRefusedError
+from convops._transports.traffic import NoWayError, TunnelRefusedError
 from convops.errors import ConfigError
 from convops.secret import Secret
 
@@ -50,29 +51,46 @@ def router(options: TransportOptions) -> Callable[[str], Route]:
     Raises:
         ConfigError: the CA bundle or the proxy is of no use.
     """
-    context, proxy = tls_context(options.verify), _proxy(options.proxy)
+    context, proxy = tls_context(options.verify), usable(options.proxy)
     return functools.partial(_route, context, proxy)
 
 
+@functools.lru_cache(maxsize=1024)
+def whereabouts(origin: str) -> tuple[str, str, int]:
+    """Return scheme, host and port of an origin.
+
+    Raises:
+        NoWayError: its scheme is neither http nor https, it has no host, or a port that none is.
+    """
+    try:
+        parts = urlsplit(origin)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    if parts.scheme not in PORTS or not parts.hostname or port == 0:
+        raise NoWayError("the origin is none that could be reached")
+    return parts.scheme, parts.hostname, port or PORTS[parts.scheme]
+
+
 def _route(context: ssl.SSLContext, proxy: Secret | None, origin: str) -> Route:
-    parts = urlsplit(origin)
-    host, port = parts.hostname or "", parts.port or PORTS[parts.scheme]
-    tls = context if parts.scheme == "https" else None
+    scheme, host, port = whereabouts(origin)
+    tls = context if scheme == "https" else None
     if proxy is None:
         return Route(host=host, port=port, tls=tls, name=host)
     way = urlsplit(proxy.reveal())
     where = way.hostname or "", way.port or PORTS["http"]
-    fields = _authorization(way)
+    fields = authorization(way)
     if tls is None:
-        return Route(host=where[0], port=where[1], prefix=origin.encode("ascii"), fields=fields)
+        return Route(host=where[0], port=where[1], prefix=encoded(origin), fields=fields)
     authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    lines = [b"CONNECT %b HTTP/1.1" % authority.encode("ascii"), b"Host: %b" % authority.encode("ascii")]
+    lines = [b"CONNECT %b HTTP/1.1" % encoded(authority), b"Host: %b" % encoded(authority)]
     lines += [b"%b: %b" % pair for pair in fields]
     head = b"\r\n".join([*lines, b"", b""])
     return Route(host=where[0], port=where[1], tls=tls, name=host, tunnel=head)
 
 
-def _authorization(proxy: SplitResult) -> tuple[tuple[bytes, bytes], ...]:
+def authorization(proxy: SplitResult) -> tuple[tuple[bytes, bytes], ...]:
+    """Return the header fields that tell a proxy who asks."""
     if not (proxy.username or proxy.password):
         return ()
     pair = f"{unquote(proxy.username or '')}:{unquote(proxy.password or '')}"
@@ -96,7 +114,12 @@ def tunnelling() -> Generator[None, bytes, None]:
         raise TunnelRefusedError("the proxy does not connect to the host")
 
 
-def _proxy(secret: Secret | None) -> Secret | None:
+def usable(secret: Secret | None) -> Secret | None:
+    """Return what a client says of `proxy`.
+
+    Raises:
+        ConfigError: it is no URL of an HTTP proxy.
+    """
     # Told in a frame of its own: the exception for a broken URL holds it, and with it a password.
     if secret is not None and not _is_usable(secret):
         raise ConfigError("proxy must be an http URL; https is tunnelled through it")

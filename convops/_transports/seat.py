@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from attrs import frozen
 
+from convops._transports.requests import ALWAYS, encoded, encoded_fields
 from convops.provider import Attempt
 
 Fields = list[tuple[bytes, bytes]]
@@ -35,12 +36,7 @@ class Origin:
 
 def origin_of(url: Any) -> Origin:
     """Return what requests to the origin of a library's URL have in common."""
-    fields = (
-        (b"Host", url.netloc),
-        (b"Accept", b"application/json"),
-        (b"Accept-Encoding", b"identity"),
-        (b"User-Agent", b"convops"),
-    )
+    fields = ((b"Host", url.netloc), *ALWAYS)
     return Origin(raw_scheme=url.raw_scheme, raw_host=url.raw_host, port=url.port, fields=fields)
 
 
@@ -68,7 +64,7 @@ class SignedURL:
     @property
     def raw_path(self) -> bytes:
         target, self.credential_headers = self._attempt.sign()
-        return target.encode("ascii")
+        return encoded(target)
 
 
 class SignedHeaders:
@@ -85,7 +81,7 @@ class SignedHeaders:
         fields: Fields = self.base.raw.fget(self)
         if isinstance(url := self._request.url, SignedURL) and url.credential_headers:
             signed, url.credential_headers = url.credential_headers, {}
-            fields += [(name.encode(), value.encode()) for name, value in signed.items()]
+            fields += encoded_fields(signed)
         return fields
 
 

@@ -7,11 +7,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
+from weakref import WeakSet
 
 from attrs import define
 
 from convops._locks import Lock
+from convops._transports.traffic import WireError
 from convops.provider import Attempt, Failure, FailureKind, HttpReply
 
 CONNECTIONS = 64
@@ -21,7 +23,10 @@ IDLE_SECONDS = 30.0
 """How long an unused connection is kept."""
 
 IDLE_MAX = 2 * CONNECTIONS
-"""How many unused connections are kept, of all origins together."""
+"""How many unused connections one adapter keeps, of all origins together."""
+
+SWEEP_SECONDS = 10.0
+"""How often those who keep connections look after those of others who are not used for a while."""
 
 
 class Droppable(Protocol):
@@ -48,9 +53,16 @@ class Shards(Generic[Shard]):
     Args:
         make: makes a shard for an origin.
         now: the monotonic clock.
+        anywhere: whether any thread may close an idle one.
     """
 
-    def __init__(self, make: Callable[[str], Shard], now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        make: Callable[[str], Shard],
+        now: Callable[[], float] = time.monotonic,
+        *,
+        anywhere: bool = True,
+    ) -> None:
         self._make = make
         self._now = now
         self._lock = Lock()
@@ -58,15 +70,12 @@ class Shards(Generic[Shard]):
         # In the order they were given back.
         self._by_age: dict[_Idle[Shard], None] = {}
         self._closed = False
+        # Noted with its first connection: most clients of a large platform have none.
+        self._is_to_be_noted = anywhere
 
     def take(self, origin: str) -> Shard:
         """Return a shard whose connection, if it has one, leads to `origin`."""
-        stale: list[_Idle[Shard]] = []
-        try:
-            with self._lock.held:
-                self._expire(stale)
-        finally:
-            _drop(stale)
+        self.sweep()
         # Nothing is called behind taking it: whoever is interrupted there would lose an open connection.
         with self._lock.held:
             if (idle := self._by_origin.get(origin)) is not None:
@@ -86,6 +95,17 @@ class Shards(Generic[Shard]):
                     return
                 self._by_age[idle] = None
                 self._by_origin.setdefault(origin, deque()).append(idle)
+                self._expire(stale)
+        finally:
+            _drop(stale)
+        _KEEPERS.look_after(self if self._is_to_be_noted else None)
+        self._is_to_be_noted = False
+
+    def sweep(self) -> None:
+        """Close what was idle for too long."""
+        stale: list[_Idle[Shard]] = []
+        try:
+            with self._lock.held:
                 self._expire(stale)
         finally:
             _drop(stale)
@@ -119,6 +139,33 @@ class Shards(Generic[Shard]):
             fellows.popleft()
         if not fellows:
             del self._by_origin[idle.origin]
+
+
+class _Keepers:
+    """All who keep connections in this process: a client that is used no more closes none by itself."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._all: WeakSet[Shards[Any]] = WeakSet()
+        self._next = 0.0
+
+    def look_after(self, another: Shards[Any] | None) -> None:
+        """Let all of them close what is stale, now and then."""
+        now = time.monotonic()
+        if another is None and now < self._next:
+            return
+        with self._lock.held:
+            if another is not None:
+                self._all.add(another)
+            if now < self._next:
+                return
+            self._next = now + SWEEP_SECONDS
+            due = [*self._all]
+        for keeper in due:
+            keeper.sweep()
+
+
+_KEEPERS = _Keepers()
 
 
 def _drop(stale: list[_Idle[Shard]]) -> None:
@@ -185,7 +232,11 @@ class Sharded(Generic[Line]):
 
     def _in_place(self, attempt: Attempt, deadline: float) -> HttpReply | Failure:
         shards = self._shards.get()
-        shard, kept = shards.take(attempt.origin), False
+        try:
+            shard = shards.take(attempt.origin)
+        except WireError:
+            return Failure(FailureKind.CONNECT, sent=False)
+        kept = False
         try:
             shard.begin(deadline)
             result = self._exchange(shard, attempt, deadline)

@@ -30,6 +30,10 @@ class TunnelRefusedError(WireError):
     """The proxy does not connect to the host."""
 
 
+class NoWayError(WireError):
+    """The origin is none that could be reached."""
+
+
 class NotWritableError(WireError):
     """What is to be sent is no HTTP."""
 

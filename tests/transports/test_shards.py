@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from convops._transports import shards as module
 from convops._transports.shards import IDLE_MAX, IDLE_SECONDS, Shards
 
 
@@ -88,3 +89,23 @@ def test_what_is_given_back_after_closing_is_closed(shards):
     assert (idle.dropped, busy.dropped) == (True, False)
     shards.give_back("a", busy)
     assert busy.dropped
+
+
+def test_whoever_keeps_a_connection_closes_those_of_clients_that_are_used_no_more(time, monkeypatch):
+    monkeypatch.setattr(module, "_KEEPERS", module._Keepers())
+    quiet, tied, busy = Shards(Made, time), Shards(Made, time, anywhere=False), Shards(Made, time)
+    left, bound = used(quiet, "a"), used(tied, "b")
+    time.now += IDLE_SECONDS + 1
+    module._KEEPERS._next = 0.0
+    kept = used(busy, "c")
+    assert (left.dropped, bound.dropped, kept.dropped) == (True, False, False)
+
+
+def test_others_are_looked_after_now_and_then_only(time, monkeypatch):
+    monkeypatch.setattr(module, "_KEEPERS", module._Keepers())
+    quiet, busy = Shards(Made, time), Shards(Made, time)
+    left = used(quiet, "a")
+    used(busy, "b")
+    time.now += IDLE_SECONDS + 1
+    used(busy, "b")
+    assert not left.dropped
