@@ -30,8 +30,8 @@ _SIG_SECONDS = 24 * 60 * 60
 
 
 def pairs() -> Iterator[tuple[str, str]]:
-    """Yield user and peer for ever, a thousand different ones in turn."""
-    return itertools.cycle([(f"user-{n:06}", f"peer-{n:06}") for n in range(1000)])
+    """Yield user and peer for ever, five thousand different ones in turn: more than any cache here holds."""
+    return itertools.cycle([(f"user-{n:06}", f"peer-{n:06}") for n in range(5000)])
 
 
 def body(user: str, peer: str) -> dict[str, object]:
