@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import ssl
+from pathlib import Path
 
 import certifi
 
@@ -16,13 +17,21 @@ def _certifi_context() -> ssl.SSLContext:
 
 
 def _context(path: str) -> ssl.SSLContext:
+    try:
+        known = Path(path).stat()
+        return _loaded(path, known.st_mtime_ns, known.st_size)
+    except OSError as error:
+        problem = type(error).__name__
+    raise ConfigError(f"verify: no CA bundle can be read there ({problem})")
+
+
+# Read again where the file was changed. Few bundles are in use at once.
+@functools.lru_cache(maxsize=16)
+def _loaded(path: str, _changed: int, _size: int) -> ssl.SSLContext:
     # Not `create_default_context`: it reads SSLKEYLOGFILE and, without a file, SSL_CERT_FILE.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_verify_locations(cafile=path)
-    except OSError as error:
-        raise ConfigError(f"verify: no CA bundle can be read there ({type(error).__name__})") from None
+    context.load_verify_locations(cafile=path)
     return context
 
 

@@ -6,7 +6,9 @@ import asyncio
 import gc
 import ssl
 import tracemalloc
+from pathlib import Path
 
+import certifi
 import pytest
 
 import convops
@@ -22,8 +24,8 @@ def settings(provider, number):
     return {"sdk_app_id": number, "secret_key": f"{number:064x}", "admin": "admin", "region": "singapore"}
 
 
-def opened(connect, provider, numbers):
-    return [connect(provider, **settings(provider, number)) for number in numbers]
+def opened(connect, provider, numbers, **options):
+    return [connect(provider, **settings(provider, number), **options) for number in numbers]
 
 
 def close(clients):
@@ -53,3 +55,16 @@ def test_an_open_account_takes_a_few_kilobytes_and_no_tls_context(connect, provi
     close(clients[:3] + first)
     assert after == before
     assert taken / ACCOUNTS < BYTES_MAX
+
+
+def test_clients_that_verify_alike_share_a_context_until_the_file_changes(tmp_path):
+    bundle = tmp_path / "ca.pem"
+    bundle.write_bytes(Path(certifi.where()).read_bytes())
+    clients = opened(convops.connect, "zego", [1], verify=str(bundle))
+    before = contexts()
+    clients += opened(convops.connect, "zego", [2, 3], verify=str(bundle))
+    assert contexts() == before
+    bundle.write_bytes(bundle.read_bytes() + b"\n# changed\n")
+    clients += opened(convops.connect, "zego", [4], verify=str(bundle))
+    assert contexts() == before + 1
+    close(clients)
