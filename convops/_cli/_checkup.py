@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from statistics import median
 from urllib.parse import urlsplit
 
-import certifi
 from attrs import evolve, field, frozen
 
 from convops._accounts import Account
@@ -20,6 +19,7 @@ from convops._policy import Pacer, Retry, RetryBudget
 from convops._signing import Signing, parse_http_date
 from convops._steps import Environment, Run
 from convops._transports import TransportOptions
+from convops._transports.tls import tls_context
 from convops.errors import (
     AuthenticationError,
     InvalidRequestError,
@@ -66,7 +66,7 @@ def examine(
     blame = Blame(provider.name)
     origins = blame.asked("origins", lambda: tuple(provider.origins(settings)))
     own = blame.asked("transport", provider.transport, settings)
-    context = context or _certifi_context()
+    context = context or tls_context(None)
     reachable = list(origins)
     if own is not None:
         for name in ("name resolution", "TLS"):
@@ -78,14 +78,6 @@ def examine(
                     reachable.remove(origin)
                 yield check if place == 0 else _of_backup(check)
     yield from _Asking(account, environment, blame, context, own).checks(reachable)
-
-
-def _certifi_context() -> ssl.SSLContext:
-    # As the adapter's own: `create_default_context` would ask the environment for a key log.
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_verify_locations(cafile=certifi.where())
-    return context
 
 
 def _of_backup(check: Check) -> Check:
