@@ -136,11 +136,11 @@ STRANGE = (
     "UV_PROJECT",
     "UV_RUN",
 )
-"""Beginnings of the names of variables by which this session would show."""
+"""Beginnings of the names of variables by which the environment of the tests would show."""
 
 
 def bare_environment(folder, uv, **changes):
-    """Return the environment of somebody who has Python and `uv`, and nothing of this session."""
+    """Return the environment of somebody who has Python and `uv`, and nothing of the environment of the tests."""
     tools = folder / "tools"
     tools.mkdir()
     (tools / "uv").write_text(f'#!/bin/sh\nexec {shlex.quote(uv)} "$@"\n')
