@@ -140,7 +140,7 @@ STRANGE = (
 
 
 def bare_environment(folder, uv, **changes):
-    """Return the environment of somebody who has Python and `uv`, and nothing of the environment of the tests."""
+    """Return the environment of somebody who has Python and `uv`, and nothing of the tests' own."""
     tools = folder / "tools"
     tools.mkdir()
     (tools / "uv").write_text(f'#!/bin/sh\nexec {shlex.quote(uv)} "$@"\n')
