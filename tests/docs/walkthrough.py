@@ -135,6 +135,7 @@ STRANGE = (
     "UV_SYSTEM",
     "UV_PROJECT",
     "UV_RUN",
+    "UV_INTERNAL",
 )
 """Beginnings of the names of variables by which the environment of the tests would show."""
 
