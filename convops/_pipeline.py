@@ -289,8 +289,10 @@ class Pipeline:
 
     def _flow(self, operations: Sequence[Operation], run: Run | None) -> Flow:
         flow: Flow = self._blame.asked("flow", self.provider.flow, self.account, operations, run=run)
-        if type(flow) is not GeneratorType and not isinstance(flow, Generator):
-            raise self._blame.bug(f"flow gave {type(flow).__name__}, not a generator", run)
+        given: object = flow
+        # An abstract class looks longer than it takes to see that it is one of Python's own.
+        if type(given) is not GeneratorType and not isinstance(given, Generator):
+            raise self._blame.bug(f"flow gave {type(given).__name__}, not a generator", run)
         return flow
 
     def _next(self, flow: Flow, came: Reply | OperationError | None, run: Run | None) -> Call | list[Verdict]:
