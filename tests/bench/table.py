@@ -108,7 +108,7 @@ def _conditions(figures: Figures) -> Iterator[str]:
         f"{figures['date']}, {effort['rounds']} rounds of {effort['seconds']:g} s a side."
     )
     if (machine["load_before"] or 0.0) >= BUSY:
-        yield "Others were using the machine, so these figures are to be measured again."
+        yield "The machine was not idle before the start: others may have been using it."
     if figures["server"]:
         server = figures["server"]
         yield f"The server ran on {server['loop']}, client and server on {server['bound']}."
