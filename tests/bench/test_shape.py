@@ -117,8 +117,8 @@ def test_a_server_that_was_busy_is_told():
 
 def test_a_machine_that_others_were_using_is_told():
     busy = {**FIGURES, "machine": {**FIGURES["machine"], "load_before": 3.0}}
-    assert "measured again" in table.markdown(busy)
-    assert "measured again" not in table.markdown(FIGURES)
+    assert "not idle" in table.markdown(busy)
+    assert "not idle" not in table.markdown(FIGURES)
 
 
 def test_tables_of_one_room_alone_can_be_shown():
