@@ -48,7 +48,8 @@ class Seam:
         pass
 
 
-def _chats() -> Iterator[tuple[str, Callable[[convops.Conversation], convops.Outcome]]]:
+def chats() -> Iterator[tuple[str, Callable[[convops.Conversation], convops.Outcome]]]:
+    """Yield a name and the verb of a client whose vendor is such a seam."""
     tencent = convops.connect(
         "tencent",
         sdk_app_id=vendor.SDK_APP_ID,
@@ -73,7 +74,7 @@ def _chats() -> Iterator[tuple[str, Callable[[convops.Conversation], convops.Out
 def shares(effort: Effort) -> dict[str, Spread]:
     """Return microseconds of the processor for one operation, by provider and verb."""
     contenders = []
-    for name, verb in _chats():
+    for name, verb in chats():
         contender = Contender(name, functools.partial(_ask, verb, vendor.pairs()), count=OPERATIONS)
         contender.run(OPERATIONS)
         contenders.append(contender)
