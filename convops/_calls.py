@@ -216,7 +216,7 @@ class Caller:
                 host = yield from self._outlasted(effort, run, now)
                 now = self.environment.monotonic()
             try:
-                attempt = OneShot(effort.call, host.base_url, self.signing)
+                attempt = self.signing.attempt(effort.call, host.base_url)
             except (OperationError, PluginError):
                 raise
             except Exception as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
@@ -209,7 +210,7 @@ class Spoken(Droppable, Protocol):
 Line = TypeVar("Line", bound=Spoken)
 
 
-class Sharded(Generic[Line]):
+class Sharded(ABC, Generic[Line]):
     """A blocking adapter that gives each exchange a place and a connection.
 
     Args:
@@ -248,8 +249,9 @@ class Sharded(Generic[Line]):
             if not kept:
                 shard.drop()
 
+    @abstractmethod
     def _exchange(self, shard: Line, attempt: Attempt, deadline: float) -> HttpReply | Failure:
-        raise NotImplementedError
+        """Send an attempt over a connection, and return what came back or why nothing did."""
 
     def close(self) -> None:
         """Close every idle connection, and those in use when their exchange ends."""
