@@ -7,9 +7,7 @@ import os
 import pickle
 import resource
 import signal
-import sys
 import threading
-import time
 import warnings
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +17,7 @@ from convops.errors import ClosedError, Effect
 from tests.faults.on_the_wire import Play, Ways, each, only
 from tests.faults.stage import SHORT, Result, Stage, result_of
 from tests.faults.table import StoppedByApp
-from tests.transports.rawserver import PATIENCE, Peer, RawServer, Received
+from tests.transports.rawserver import PATIENCE, Peer, Received
 
 MANY = 64
 
@@ -217,7 +215,6 @@ def _no_descriptors(stage: Stage) -> Result:
     stage.fault = lambda stage, peer, request: peer.send(stage.answer(request, "connection: close"))
     stage.call(stage.sibling)
     stage.server.wait_for_end(0)
-    _wait_until_accepting(stage.server)
     stage.begin()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with open(os.devnull) as lowest:  # noqa: PTH123 - the number of a descriptor is all that is wanted
@@ -228,14 +225,6 @@ def _no_descriptors(stage: Stage) -> Result:
         return stage.do()
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
-def _wait_until_accepting(server: RawServer) -> None:
-    # Whoever begins to accept takes a descriptor at once, and the server must have its own.
-    accepting, until = server._threads[0].ident, time.monotonic() + PATIENCE
-    while sys._current_frames()[accepting].f_code.co_name != "accept":
-        assert time.monotonic() < until
-        time.sleep(0.001)
 
 
 def _pool_full(stage: Stage) -> Result:

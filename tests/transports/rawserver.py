@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import ssl
 import struct
 import threading
+import time
 from collections.abc import Callable
 
 from attrs import field, frozen
@@ -16,6 +18,9 @@ from convops.testing import Simulator
 HOST = "127.0.0.1"
 PATIENCE = 10.0
 """Seconds after which a test that waits for something has failed."""
+
+MOMENT = 0.005
+"""Seconds until the server looks again for a descriptor."""
 
 
 @frozen
@@ -122,7 +127,11 @@ class RawServer:
         while True:
             try:
                 connection, _ = self._listener.accept()
-            except OSError:
+            except OSError as error:
+                if error.errno == errno.EMFILE:
+                    # A test took every descriptor of this process: whoever calls waits until there is one.
+                    time.sleep(MOMENT)
+                    continue
                 return
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             thread = threading.Thread(target=self._talk, args=(connection,), daemon=True)
