@@ -121,7 +121,7 @@ def test_an_answer_that_is_none_is_told_in_words_of_ours(arrived, kind):
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
 
-@pytest.mark.parametrize("callback", ["on_header", "on_headers_complete", "on_body"])
+@pytest.mark.parametrize("callback", ["on_message_begin", "on_header", "on_headers_complete", "on_body", "on_message_complete"])
 def test_an_interrupt_that_comes_while_the_parser_calls_passes(monkeypatch, callback):
     def interrupted(*_):
         raise KeyboardInterrupt
