@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from attrs import frozen
@@ -20,44 +20,49 @@ class Adapter:
     """Where an adapter lives; it is loaded when it is first asked for.
 
     Attributes:
-        library: what it needs to be installed; the extra of that name brings it.
-        module: where its classes are.
-        blocking: the class for a `Client`; None where it has none.
-        asynchronous: the class for an `AsyncClient`; None where it has none.
+        blocking: the class for a `Client`, as `module:class`; None where it has none.
+        asynchronous: the same for an `AsyncClient`.
+        extra: what brings the library it needs; None where it is always there.
         takes_its_own: whether `transport=` may be one of the library's own transports.
     """
 
-    library: str
-    module: str
     blocking: str | None = None
     asynchronous: str | None = None
+    extra: str | None = None
     takes_its_own: bool = False
+
+    def load(self, flavour: str) -> Callable[[TransportOptions], Any]:
+        """Return the class of a flavour that it has.
+
+        Raises:
+            ModuleNotFoundError: the library it needs is not installed.
+        """
+        module, _, name = getattr(self, flavour).partition(":")
+        made: Callable[[TransportOptions], Any] = getattr(
+            importlib.import_module(f"{__name__}.{module}"), name
+        )
+        return made
 
 
 ADAPTERS: Mapping[str, Adapter] = {
     "httpx": Adapter(
-        library="httpx",
-        module="convops._transports.httpx_adapter",
-        blocking="HttpxTransport",
-        asynchronous="AsyncHttpxTransport",
+        blocking="httpx_adapter:HttpxTransport",
+        asynchronous="httpx_adapter:AsyncHttpxTransport",
         takes_its_own=True,
     ),
     "httpx2": Adapter(
-        library="httpx2",
-        module="convops._transports.httpx_adapter",
-        blocking="Httpx2Transport",
-        asynchronous="AsyncHttpx2Transport",
+        blocking="httpx_adapter:Httpx2Transport",
+        asynchronous="httpx_adapter:AsyncHttpx2Transport",
+        extra="httpx2",
         takes_its_own=True,
     ),
     "httptools": Adapter(
-        library="httptools",
-        module="convops._transports.httptools_adapter",
-        blocking="HttptoolsTransport",
+        blocking="httptools_adapter:HttptoolsTransport",
+        asynchronous="async_httptools_adapter:AsyncHttptoolsTransport",
     ),
     "aiohttp": Adapter(
-        library="aiohttp",
-        module="convops._transports.aiohttp_adapter",
-        asynchronous="AsyncAiohttpTransport",
+        asynchronous="aiohttp_adapter:AsyncAiohttpTransport",
+        extra="aiohttp",
     ),
 }
 DEFAULT = "httpx"
@@ -127,14 +132,13 @@ class TransportOptions:
         """Return the adapter of that name, or the default one around what was given."""
         name = self.transport if isinstance(self.transport, str) else _library_of(self.given)
         adapter = ADAPTERS[name]
-        wanted = getattr(adapter, flavour)
-        if wanted is None:
+        if getattr(adapter, flavour) is None:
             fitting = ", ".join(name for name, other in ADAPTERS.items() if getattr(other, flavour))
             raise ConfigError(f"transport {name!r} does not serve {client}; these do: {fitting}")
         try:
-            return getattr(importlib.import_module(adapter.module), wanted)(self)
+            return adapter.load(flavour)(self)
         except ModuleNotFoundError as error:
-            problem = f"transport {name!r} needs {error.name}: install convops[{adapter.library}]"
+            problem = f"transport {name!r} needs {error.name}: install convops[{adapter.extra}]"
         raise ConfigError(problem)
 
 

@@ -7,7 +7,6 @@ one never waits for anything.
 from __future__ import annotations
 
 import asyncio
-import functools
 import socket
 import ssl
 from collections.abc import Callable
@@ -144,32 +143,37 @@ class _Tls:
         await self._until_done(self._object.do_handshake)
 
     async def read(self, most: int) -> bytes:
+        if not self.has_more():
+            # To ask first would only tell that nothing is there.
+            await self._arrival(asyncio.get_running_loop())
         try:
-            return await self._until_done(functools.partial(self._object.read, most))
+            return await self._until_done(self._object.read, most)
         except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
             # Whether the answer is whole is for HTTP and JSON to say.
             return b""
 
     async def write(self, content: bytes) -> None:
-        left = memoryview(content)
-        while left:
-            left = left[await self._until_done(functools.partial(self._object.write, left)) :]
+        while content:
+            content = content[await self._until_done(self._object.write, content) :]
 
-    async def _until_done(self, operate: Callable[[], T]) -> T:
+    async def _until_done(self, operate: Callable[..., T], *args: object) -> T:
         loop = asyncio.get_running_loop()
         while True:
             try:
-                result = operate()
+                result = operate(*args)
             except ssl.SSLWantReadError:
                 await self._flush(loop)
-                arrived = await loop.sock_recv(self._socket, RECEIVE)
-                if arrived:
-                    self._incoming.write(arrived)
-                else:
-                    self._incoming.write_eof()
+                await self._arrival(loop)
             else:
                 await self._flush(loop)
                 return result
+
+    async def _arrival(self, loop: asyncio.AbstractEventLoop) -> None:
+        arrived = await loop.sock_recv(self._socket, RECEIVE)
+        if arrived:
+            self._incoming.write(arrived)
+        else:
+            self._incoming.write_eof()
 
     async def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._outgoing.pending:

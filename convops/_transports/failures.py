@@ -93,6 +93,19 @@ def _chain(error: BaseException | None) -> Iterable[BaseException]:
         error = error.__cause__ or error.__context__
 
 
+def told_or_raised(error: BaseException, exchange: Traffic | None, words: Words = OURS) -> Failure:
+    """Return what an exception says of an exchange, or raise what must pass, without its frames.
+
+    To be called behind the handler that caught it: an interrupt from there on does not take them along.
+    """
+    failure = told(error)
+    if failure is None and isinstance(error, words.expected):
+        failure = failure_of(error, exchange, words)
+    if failure is None:
+        raise cut(error)
+    return failure
+
+
 def cut(error: BaseException) -> BaseException:
     """Return an exception that must pass, without where it came from."""
     # Frames of the library hold the signed URL, and so do the exceptions this one came from.

@@ -10,20 +10,19 @@ import asyncio
 import os
 import time
 from typing import Any, ClassVar
-from weakref import WeakKeyDictionary
 
 from convops._transports import TransportOptions
-from convops._transports.failures import cut, failure_of, told
+from convops._transports.async_sharded import AsyncSharded
+from convops._transports.failures import told_or_raised
 from convops._transports.library import Library, library
-from convops._transports.lines import AsyncShard, BlockingShard
+from convops._transports.pools import AsyncShard, BlockingShard
 from convops._transports.replies import Body
 from convops._transports.routes import router
 from convops._transports.seat import unsigned_request
-from convops._transports.shards import CONNECTIONS, PerProcess, Sharded, Shards
-from convops._transports.traffic import Traffic, WireError
-from convops._transports.waiting import admitted
+from convops._transports.sharded import Sharded
+from convops._transports.traffic import Traffic
 from convops.errors import ConfigError
-from convops.provider import Attempt, Failure, FailureKind, HttpReply
+from convops.provider import Attempt, Failure, HttpReply
 
 
 class _Adapter:
@@ -47,15 +46,6 @@ class _Adapter:
         return unsigned_request(
             known.request, attempt, known.origin(attempt.origin), deadline, last=exchange is None
         )
-
-    def _told(self, error: BaseException, exchange: Traffic | None) -> Failure:
-        """Return what an exception says of an exchange, or raise what must pass, without its frames."""
-        failure = told(error)
-        if failure is None and isinstance(error, self._library.words.expected):
-            failure = failure_of(error, exchange, self._library.words)
-        if failure is None:
-            raise cut(error)
-        return failure
 
 
 class HttpxTransport(_Adapter, Sharded[BlockingShard]):
@@ -87,8 +77,7 @@ class HttpxTransport(_Adapter, Sharded[BlockingShard]):
             return self._ask(transport, attempt, deadline, exchange)
         except BaseException as error:  # noqa: BLE001 - told or raised below
             caught = error
-        # Behind the handler: an interrupt from here on does not take the library's frames along.
-        return self._told(caught, exchange)
+        return told_or_raised(caught, exchange, self._library.words)
 
     def _ask(self, transport: Any, attempt: Attempt, deadline: float, exchange: Traffic | None) -> HttpReply:
         # A frame of its own: what it holds of an answer, which may echo the URL, is cut off with it.
@@ -108,56 +97,24 @@ class HttpxTransport(_Adapter, Sharded[BlockingShard]):
         super().close()
 
 
-class AsyncHttpxTransport(_Adapter):
+class AsyncHttpxTransport(_Adapter, AsyncSharded[AsyncShard]):
     """Exchanges over `httpx.AsyncHTTPTransport`, for an `AsyncClient`; otherwise as `HttpxTransport`."""
 
     def __init__(self, options: TransportOptions) -> None:
-        super().__init__(options)
+        _Adapter.__init__(self, options)
         if self._given is not None and not isinstance(self._given, self._library.asynchronous):
             raise _not_usable("an AsyncClient", self._given, f"an {self.name}.AsyncHTTPTransport")
         make, route = self._library.async_shard, router(options)
-        self._shards = PerProcess(lambda: Shards[AsyncShard](lambda origin: make(route(origin))))
-        self._places: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+        AsyncSharded.__init__(self, lambda origin: make(route(origin)))
 
-    async def exchange(self, attempt: Attempt, deadline: float) -> HttpReply | Failure:
-        """Send one attempt; as `convops.provider.AsyncTransport.exchange`."""
-        places = self._places_here()
-        if not await admitted(places, deadline):
-            return Failure(FailureKind.BUSY, sent=False)
-        try:
-            if self._given is not None:
-                self._check_process()
-                return await self._asked(self._given, attempt, deadline, None)
-            return await self._on_shard(self._shards.get(), attempt, deadline)
-        finally:
-            places.release()
+    async def _in_place(self, attempt: Attempt, deadline: float) -> HttpReply | Failure:
+        if self._given is None:
+            return await super()._in_place(attempt, deadline)
+        self._check_process()
+        return await self._asked(self._given, attempt, deadline, None)
 
-    def _places_here(self) -> asyncio.Semaphore:
-        # Places are counted for each event loop, since asyncio's locks belong to one.
-        loop = asyncio.get_running_loop()
-        places = self._places.get(loop)
-        if places is None:
-            places = self._places.setdefault(loop, asyncio.Semaphore(CONNECTIONS))
-        return places
-
-    async def _on_shard(
-        self, shards: Shards[AsyncShard], attempt: Attempt, deadline: float
-    ) -> HttpReply | Failure:
-        try:
-            shard = shards.take(attempt.origin)
-        except WireError:
-            return Failure(FailureKind.CONNECT, sent=False)
-        kept = False
-        try:
-            shard.begin(deadline)
-            result = await self._asked(shard, attempt, deadline, shard.line.wire.exchange)
-            if isinstance(result, HttpReply) and shard.ended_cleanly:
-                shards.give_back(attempt.origin, shard)
-                kept = True
-            return result
-        finally:
-            if not kept:
-                shard.drop()
+    async def _exchange(self, shard: AsyncShard, attempt: Attempt, deadline: float) -> HttpReply | Failure:
+        return await self._asked(shard, attempt, deadline, shard.line.wire.exchange)
 
     async def _asked(
         self, transport: Any, attempt: Attempt, deadline: float, exchange: Traffic | None
@@ -167,7 +124,7 @@ class AsyncHttpxTransport(_Adapter):
                 return await self._ask(transport, attempt, deadline, exchange)
         except BaseException as error:  # noqa: BLE001 - told or raised below
             caught = error
-        return self._told(caught, exchange)
+        return told_or_raised(caught, exchange, self._library.words)
 
     async def _ask(
         self, transport: Any, attempt: Attempt, deadline: float, exchange: Traffic | None
@@ -185,7 +142,7 @@ class AsyncHttpxTransport(_Adapter):
         """Close every idle connection, and those in use when their exchange ends."""
         if self._given is not None:
             await self._given.aclose()
-        self._shards.get().close()
+        await super().aclose()
 
 
 class Httpx2Transport(HttpxTransport):

@@ -9,11 +9,11 @@ from typing import Any
 
 from attrs import frozen
 
-from convops._transports import lines, seat
-from convops._transports.async_sockets import AsyncWire
+from convops._transports import pools, seat
+from convops._transports.async_lines import AsyncLine
 from convops._transports.failures import OURS, Words
+from convops._transports.lines import Line
 from convops._transports.routes import Route
-from convops._transports.sockets import Wire
 
 CORES = {"httpx": "httpcore", "httpx2": "httpcore2"}
 """What each sends with."""
@@ -55,15 +55,15 @@ def library(name: str) -> Library:
     http = importlib.import_module(name)
     # By what it calls itself: an app may have let one stand in for the other.
     core = importlib.import_module(CORES[http.__name__])
-    shard = type("BlockingShard", (lines.BlockingShard, http.HTTPTransport), {})
-    async_shard = type("AsyncShard", (lines.AsyncShard, http.AsyncHTTPTransport), {})
+    shard = type("BlockingShard", (pools.BlockingShard, http.HTTPTransport), {})
+    async_shard = type("AsyncShard", (pools.AsyncShard, http.AsyncHTTPTransport), {})
     return Library(
         blocking=http.HTTPTransport,
         asynchronous=http.AsyncHTTPTransport,
         request=seat.composed(http),
         origin=functools.lru_cache(ORIGINS_KEPT)(lambda origin: seat.origin_of(http.URL(origin))),
-        shard=lambda route: shard(core, Wire(route)),
-        async_shard=lambda route: async_shard(core, AsyncWire(route)),
+        shard=lambda route: shard(core, Line(route)),
+        async_shard=lambda route: async_shard(core, AsyncLine(route)),
         words=Words(
             expected=(*OURS.expected, http.HTTPError, http.StreamError, http.InvalidURL),
             late=(*OURS.late, http.TimeoutException),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from urllib.parse import urlsplit
 
 from convops._transports.traffic import NotWritableError
+from convops.provider import Attempt
 
 Fields = Iterable[tuple[bytes, bytes]]
 
@@ -73,3 +75,38 @@ def written_fields(fields: Fields) -> bytes:
     if not all(map(_FIELD.fullmatch, lines)):
         raise NotWritableError("a header field is none")
     return b"".join([b"%b\r\n" % line for line in lines])
+
+
+class Writer:
+    """Writes requests to one origin.
+
+    Args:
+        origin: as `scheme://host:port`.
+        prefix: what stands before each target.
+        fields: further header fields of each request.
+
+    Raises:
+        NotWritableError: one of them would end its line.
+    """
+
+    def __init__(self, origin: str, prefix: bytes, fields: Fields) -> None:
+        self._prefix = prefix
+        self._fields = written_fields([(b"Host", encoded(urlsplit(origin).netloc)), *ALWAYS, *fields])
+
+    def written(self, attempt: Attempt) -> bytes:
+        """Sign an attempt, and return its request.
+
+        Raises:
+            SigningError: it cannot be signed, or was before.
+            NotWritableError: a part of it would end its line.
+        """
+        method, content = attempt.call.method, attempt.content
+        target, credentials = attempt.sign()
+        fields = self._fields
+        if content:
+            fields += b"Content-Type: application/json\r\n"
+        if content or method in ("POST", "PUT", "PATCH"):
+            fields += b"Content-Length: %d\r\n" % len(content)
+        if credentials:
+            fields += written_fields(encoded_fields(credentials))
+        return written(encoded(method), self._prefix + encoded(target), fields, content)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
-from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
@@ -14,8 +12,6 @@ from weakref import WeakSet
 from attrs import define
 
 from convops._locks import Lock
-from convops._transports.traffic import WireError
-from convops.provider import Attempt, Failure, FailureKind, HttpReply
 
 CONNECTIONS = 64
 """Exchanges one adapter has under way at most; more wait their turn."""
@@ -76,13 +72,14 @@ class Shards(Generic[Shard]):
 
     def take(self, origin: str) -> Shard:
         """Return a shard whose connection, if it has one, leads to `origin`."""
-        self.sweep()
         # Nothing is called behind taking it: whoever is interrupted there would lose an open connection.
         with self._lock.held:
             if (idle := self._by_origin.get(origin)) is not None:
                 last = idle[-1]
-                self._forget(last)
-                return last.shard
+                if last.since > self._now() - IDLE_SECONDS:
+                    self._forget(last)
+                    return last.shard
+        self.sweep()
         return self._make(origin)
 
     def give_back(self, origin: str, shard: Shard) -> None:
@@ -193,66 +190,3 @@ class PerProcess(Generic[T]):
             self._value = self._make()
             self._owner = os.getpid()
         return self._value
-
-
-class Spoken(Droppable, Protocol):
-    """A connection that exchanges go over."""
-
-    @property
-    def ended_cleanly(self) -> bool:
-        """Whether the last exchange did, so that the next may begin."""
-        ...
-
-    def begin(self, deadline: float) -> None:
-        """Start an exchange."""
-
-
-Line = TypeVar("Line", bound=Spoken)
-
-
-class Sharded(ABC, Generic[Line]):
-    """A blocking adapter that gives each exchange a place and a connection.
-
-    Args:
-        make: makes a connection to an origin.
-    """
-
-    def __init__(self, make: Callable[[str], Line]) -> None:
-        self._shards = PerProcess(lambda: Shards(make))
-        self._places = PerProcess(lambda: threading.BoundedSemaphore(CONNECTIONS))
-
-    def exchange(self, attempt: Attempt, deadline: float) -> HttpReply | Failure:
-        """Send one attempt; as `convops.provider.Transport.exchange`."""
-        places = self._places.get()
-        if not places.acquire(timeout=max(0.0, deadline - time.monotonic())):
-            return Failure(FailureKind.BUSY, sent=False)
-        try:
-            return self._in_place(attempt, deadline)
-        finally:
-            places.release()
-
-    def _in_place(self, attempt: Attempt, deadline: float) -> HttpReply | Failure:
-        shards = self._shards.get()
-        try:
-            shard = shards.take(attempt.origin)
-        except WireError:
-            return Failure(FailureKind.CONNECT, sent=False)
-        kept = False
-        try:
-            shard.begin(deadline)
-            result = self._exchange(shard, attempt, deadline)
-            if isinstance(result, HttpReply) and shard.ended_cleanly:
-                shards.give_back(attempt.origin, shard)
-                kept = True
-            return result
-        finally:
-            if not kept:
-                shard.drop()
-
-    @abstractmethod
-    def _exchange(self, shard: Line, attempt: Attempt, deadline: float) -> HttpReply | Failure:
-        """Send an attempt over a connection, and return what came back or why nothing did."""
-
-    def close(self) -> None:
-        """Close every idle connection, and those in use when their exchange ends."""
-        self._shards.get().close()

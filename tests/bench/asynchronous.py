@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
+import json
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import aiohttp
+import httptools
 
 import convops
 from tests.bench import vendor
@@ -71,6 +73,71 @@ async def aiohttp_session(target: Target) -> AsyncIterator[Operate]:
                 vendor.check(response.status, await response.json())
 
         yield operate
+
+
+class _Parsed(asyncio.Protocol):
+    """A connection whose answers httptools parses."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        self._parser = httptools.HttpResponseParser(self)
+        self._answered: asyncio.Future[tuple[int, bytes]] | None = None
+
+    def data_received(self, data: bytes) -> None:
+        self._parser.feed_data(data)
+
+    def on_body(self, part: bytes) -> None:
+        self._body += part
+
+    def on_message_complete(self) -> None:
+        # Only now does the parser know; a moment later it is ready for the next answer.
+        if not self._parser.should_keep_alive():
+            self._transport.close()
+        self._answered.set_result((self._parser.get_status_code(), self._body))
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self._answered is not None and not self._answered.done():
+            self._answered.set_exception(error or ConnectionError("the server hung up"))
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether another request may be sent."""
+        return not self._transport.is_closing()
+
+    def ask(self, request: bytes) -> asyncio.Future[tuple[int, bytes]]:
+        """Send the request; what is returned comes to status and body."""
+        self._body = b""
+        self._answered = asyncio.get_running_loop().create_future()
+        self._transport.write(request)
+        return self._answered
+
+    def close(self) -> None:
+        self._transport.close()
+
+
+@contextlib.asynccontextmanager
+async def httptools_protocol(target: Target) -> AsyncIterator[Operate]:
+    """Open connections when they are needed, and keep them."""
+    query, pairs, tls = vendor.Query(), vendor.pairs(), target.tls()
+    idle: list[_Parsed] = []
+
+    async def operate() -> None:
+        request = vendor.request(target.host, query.fresh(), vendor.body(*next(pairs)))
+        async with asyncio.timeout(vendor.TIMEOUT):
+            while idle and not idle[-1].is_usable:
+                idle.pop()
+            if idle:
+                connection = idle.pop()
+            else:
+                loop = asyncio.get_running_loop()
+                _, connection = await loop.create_connection(_Parsed, *target.address, ssl=tls)
+            status, body = await connection.ask(request)
+        idle.append(connection)
+        vendor.check(status, json.loads(body))
+
+    yield operate
+    for connection in idle:
+        connection.close()
 
 
 class _Bare(asyncio.Protocol):

@@ -17,7 +17,7 @@ PANELS = (
 BARS = (
     ("default", "convops", "#3b82c4"),
     ("httpx2_adapter", "convops, httpx2", "#7a9e3f"),
-    ("fastest", "convops, fastest extra", "#d9822b"),
+    ("fastest", "convops, fastest", "#d9822b"),
 )
 WIDTH, LEFT, RIGHT = 760, 190, 60
 ROW, GAP, TOP = 20, 14, 64

@@ -92,11 +92,17 @@ BLOCKING = Cast(
 )
 ASYNC = Cast(
     ours=asynchronous.ours,
-    adapters={"default": "httpx", "fastest": "aiohttp", "httpx2_adapter": "httpx2"},
+    adapters={
+        "default": "httpx",
+        "fastest": "httptools",
+        "aiohttp_adapter": "aiohttp",
+        "httpx2_adapter": "httpx2",
+    },
     baselines={
         "httpx": functools.partial(asynchronous.httpx_like, library="httpx"),
         "httpx2": functools.partial(asynchronous.httpx_like, library="httpx2"),
         "aiohttp": asynchronous.aiohttp_session,
+        "httptools": asynchronous.httptools_protocol,
         "floor": asynchronous.floor,
     },
 )
@@ -111,6 +117,8 @@ PAIRS = (
     ("fastest", "httpx"),
     ("fastest", "its_library"),
     ("fastest", "floor"),
+    ("aiohttp_adapter", "httpx"),
+    ("aiohttp_adapter", "its_library"),
     ("httpx2_adapter", "httpx"),
     ("httpx2_adapter", "its_library"),
 )
@@ -142,7 +150,7 @@ def pairs(contest: Contest) -> dict[str, tuple[str, str]]:
     known = cast(contest)
     found = {}
     for ours, theirs in PAIRS:
-        name = known.adapters[ours] if theirs == "its_library" else theirs
+        name = known.adapters.get(ours, "") if theirs == "its_library" else theirs
         is_shown = contest.tls or name not in ONLY_TLS
         if is_shown and known.opener(ours) and known.opener(name):
             found[f"{contest.name}.{ours}_vs_{theirs}"] = ours, name

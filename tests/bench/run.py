@@ -30,6 +30,7 @@ from tests.bench.rounds import FULL, QUICK, Contender, Effort, Spread, spread
 LABELS = {
     "default": "convops",
     "fastest": "convops, {}",
+    "aiohttp_adapter": "convops, {}",
     "httpx2_adapter": "convops, {}",
     "httpx": "httpx by hand",
     "httpx2": "httpx2 by hand",

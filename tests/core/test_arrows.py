@@ -135,7 +135,7 @@ def test_an_http_library_is_imported_behind_the_seam_only(path):
     used = {module.partition(".")[0] for module in imports(path, ".")} & HTTP_LIBRARIES
     if path.parent == ROOT / "convops" / "_transports":
         # httpx is loaded by name, for httpx2 may stand in its place.
-        assert used <= {"aiohttp", "h11", "httptools"}
+        assert used <= {"aiohttp", "httptools"}
     else:
         assert used == set()
 

@@ -18,7 +18,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-DEPENDENCIES = {"attrs", "cattrs", "certifi", "h11", "httpcore", "httpx", "pluggy", "sniffio"}
+DEPENDENCIES = {"attrs", "cattrs", "certifi", "httpcore", "httptools", "httpx", "pluggy", "sniffio"}
 
 # What runs by itself: when Python starts, or when a package is built or installed.
 SELF_STARTING = ("*.pth", "setup.py", "setup.cfg", "sitecustomize.py", "usercustomize.py", "hatch_build.py")

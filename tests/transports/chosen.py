@@ -6,7 +6,6 @@ skipped with its reason.
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 import pytest
@@ -33,6 +32,11 @@ def options(**others: Any) -> dict[str, Any]:
 def is_recorded() -> bool:
     """Whether recorders and tracers know the library under it."""
     return _name != "httptools"
+
+
+def is_read_by_httptools() -> bool:
+    """Whether answers are read by llhttp as strictly as it can."""
+    return _name != "aiohttp"
 
 
 def serves(flavour: str) -> bool:
@@ -63,8 +67,9 @@ def pytest_configure(config: pytest.Config) -> None:
     _name = config.getoption("--adapter")
     if _name not in ADAPTERS:
         raise pytest.UsageError(f"--adapter {_name} is none of: {', '.join(ADAPTERS)}")
+    adapter = ADAPTERS[_name]
     try:
-        importlib.import_module(ADAPTERS[_name].module)
+        adapter.load("asynchronous" if adapter.asynchronous else "blocking")
     except ModuleNotFoundError as error:
         raise pytest.UsageError(f"--adapter {_name} needs {error.name}, which is not installed") from None
 

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-import pytest
+import itertools
+import sys
 
-from convops._transports.http11 import Talk
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from convops._transports.http11 import FRAMING_MAX, Talk
 from convops._transports.traffic import HungUpError, NotHttpError
 
 ANSWER = b"HTTP/1.1 200 X\r\ncontent-length: 2\r\n\r\n{}"
+CHUNKED = b"HTTP/1.1 200 X\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
+INTERIM = b"HTTP/1.1 103 Y\r\nlink: x\r\n\r\n"
+WHOLE = [ANSWER, CHUNKED, INTERIM + ANSWER, INTERIM * 2 + CHUNKED]
+EMPTY = b"HTTP/1.1 200 X\r\ncontent-length: 0\r\n\r\n"
+
+
+def talking():
+    """Return one with a request under way."""
+    talk = Talk()
+    talk.asked()
+    return talk
 
 
 def read(talk, *arrived):
-    """Read an answer that comes in these pieces."""
+    """Read an answer that comes in these pieces; return its head and its body."""
     pieces = iter(arrived)
     while (head := talk.head()) is None:
         talk.take(next(pieces))
@@ -21,65 +37,183 @@ def read(talk, *arrived):
             talk.take(next(pieces))
         else:
             parts.append(part)
-    return head.status_code, b"".join(parts)
+    return head, b"".join(parts)
 
 
-def test_an_answer_may_come_byte_by_byte():
-    talk = Talk()
-    talk.asked()
-    assert read(talk, *(bytes([byte]) for byte in ANSWER)) == (200, b"{}")
+def cut(whole, places):
+    """Cut an answer there."""
+    edges = [0, *sorted(places), len(whole)]
+    return [whole[begin:end] for begin, end in itertools.pairwise(edges) if begin < end]
+
+
+# --- What is an answer --------------------------------------------------------------------------------
+
+
+@given(st.sampled_from(WHOLE), st.data())
+def test_an_answer_may_come_in_any_pieces(whole, data):
+    places = data.draw(st.sets(st.integers(1, len(whole) - 1)))
+    talk = talking()
+    head, body = read(talk, *cut(whole, places))
+    assert (head.status, head.version, head.reason, body) == (200, "1.1", b"X", b"{}")
+    assert b"link" not in dict(head.fields)
     assert talk.ended_cleanly
 
 
 def test_the_next_exchange_begins_where_one_ended_cleanly():
     talk = Talk()
-    for _ in range(3):
+    for whole in (ANSWER, CHUNKED, EMPTY, ANSWER):
         talk.asked()
-        assert read(talk, ANSWER) == (200, b"{}")
+        head, body = read(talk, whole)
+        assert (head.status, body) == (200, b"" if whole is EMPTY else b"{}")
+        assert talk.ended_cleanly
+
+
+def test_fields_stand_in_their_order_and_trailers_are_left_out():
+    twice = (
+        b"HTTP/1.1 200 X\r\nA: 1\r\na: 2\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nb: 3\r\n\r\n"
+    )
+    head, _ = read(talking(), twice)
+    assert head.fields == [(b"A", b"1"), (b"a", b"2"), (b"transfer-encoding", b"chunked")]
+
+
+def test_an_answer_of_no_stated_length_ends_with_its_connection():
+    talk = talking()
+    assert read(talk, b"HTTP/1.1 200 X\r\n\r\n{", b"}", b"")[1] == b"{}"
+    assert not talk.ended_cleanly
+
+
+# --- Whether the connection may be used again ---------------------------------------------------------
+
+
+BEHIND = [b"H", b"junk", b"\r\n", b"\n", b"\r", b" ", ANSWER, INTERIM]
+
+
+@given(st.sampled_from([*WHOLE, EMPTY]), st.sampled_from(BEHIND), st.data())
+def test_nothing_more_is_said_where_something_stands_behind_the_answer(whole, behind, data):
+    last = data.draw(st.integers(0, len(whole) - 1))
+    talk = talking()
+    read(talk, *filter(None, [whole[:last], whole[last:] + behind]))
+    assert not talk.ended_cleanly
 
 
 @pytest.mark.parametrize(
     "answer",
     [
-        pytest.param(ANSWER + b"H", id="bytes behind it"),
         pytest.param(ANSWER.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n"), id="to be closed"),
+        pytest.param(ANSWER.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n") + b"x", id="and more"),
         pytest.param(ANSWER.replace(b"1.1", b"1.0"), id="old"),
         pytest.param(b"HTTP/1.1 204 X\r\n\r\n", id="without a word about its end"),
-        pytest.param(
-            b"HTTP/1.1 200 X\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
-            id="two words about its end",
-        ),
     ],
 )
 def test_nothing_more_is_said_after_an_answer_whose_end_is_in_doubt(answer):
-    talk = Talk()
-    talk.asked()
+    talk = talking()
     read(talk, answer)
     assert not talk.ended_cleanly
 
 
 def test_nothing_more_is_said_after_a_request_that_was_cut_off():
-    talk = Talk()
-    talk.asked()
+    talk = talking()
     talk.cut_off()
-    assert read(talk, ANSWER) == (200, b"{}")
+    assert read(talk, ANSWER)[1] == b"{}"
     assert not talk.ended_cleanly
+
+
+# --- What is none -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("arrived", "kind"),
     [
-        ([b""], HungUpError),
-        ([b"HTTP/1.1 200 X\r\n", b""], HungUpError),
-        ([ANSWER[:-1], b""], HungUpError),
-        ([b"junk\r\n\r\n"], NotHttpError),
-        ([b"HTTP/1.1 101 X\r\n\r\n"], NotHttpError),
-        ([b"HTTP/1.1 200 X\r\nx: " + b"y" * 200_000], NotHttpError),
+        pytest.param([b""], HungUpError, id="nothing"),
+        pytest.param([b"HTTP/1.1 200 X\r\n", b""], HungUpError, id="half a head"),
+        pytest.param([ANSWER[:-1], b""], HungUpError, id="half a body"),
+        pytest.param([CHUNKED[:-2], b""], HungUpError, id="no last chunk"),
+        pytest.param([INTERIM, b""], HungUpError, id="an interim answer alone"),
+        pytest.param([b"\x16\x03junk\r\n\r\n"], NotHttpError, id="junk"),
+        pytest.param([ANSWER.replace(b"HTTP", b"RTSP")], NotHttpError, id="another protocol"),
+        pytest.param([b"R", b"TSP/1.0 200 X\r\n"], NotHttpError, id="another protocol, letter by letter"),
+        pytest.param([b"HTTP/2.0 200 X\r\ncontent-length: 0\r\n\r\n"], NotHttpError, id="another version"),
+        pytest.param([b"HTTP/1.1 101 X\r\n\r\n"], NotHttpError, id="101 for nothing"),
+        pytest.param(
+            [b"HTTP/1.1 101 X\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n"], NotHttpError, id="101"
+        ),
+        pytest.param(
+            [ANSWER.replace(b"\r\n\r\n", b"\r\ntransfer-encoding: chunked\r\n\r\n")],
+            NotHttpError,
+            id="two words about its end",
+        ),
+        pytest.param([ANSWER.replace(b": 2", b": 2\r\ncontent-length: 3")], NotHttpError, id="two lengths"),
+        pytest.param([CHUNKED.replace(b": chunked", b": gzip, chunked")], NotHttpError, id="another coding"),
+        pytest.param(
+            [CHUNKED.replace(b": chunked", b": chunked\r\ntransfer-encoding: chunked")],
+            NotHttpError,
+            id="one coding twice",
+        ),
+        pytest.param([b"HTTP/1.1 200 X\r\nx: " + b"y" * 200_000], NotHttpError, id="a field without end"),
+        pytest.param(
+            [b"HTTP/1.1 200 X\r\n", *[b"x: " + b"y" * 1000 + b"\r\n"] * 200],
+            NotHttpError,
+            id="fields without end",
+        ),
+        pytest.param([INTERIM * 100] * FRAMING_MAX, NotHttpError, id="interim answers without end"),
+        pytest.param(
+            [CHUNKED[:-5], b"0\r\n", *[b"x: " + b"y" * 1000 + b"\r\n"] * 200],
+            NotHttpError,
+            id="trailers without end",
+        ),
     ],
 )
 def test_an_answer_that_is_none_is_told_in_words_of_ours(arrived, kind):
-    talk = Talk()
-    talk.asked()
     with pytest.raises(kind) as caught:
-        read(talk, *arrived)
+        read(talking(), *arrived)
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+
+
+CALLBACKS = [name for name in vars(Talk) if name.startswith("on_")]
+
+
+@pytest.mark.parametrize("callback", CALLBACKS)
+def test_an_interrupt_that_comes_while_the_parser_calls_passes(monkeypatch, callback):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Talk, callback, interrupted)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        read(talking(), ANSWER)
+    assert caught.value.__context__ is None
+
+
+def test_an_interrupt_at_any_instruction_of_a_callback_passes():
+    """One by one, each instruction that runs while the parser calls."""
+    codes = {getattr(Talk, name).__code__ for name in CALLBACKS}
+    heard = 0
+    while _interrupted_at(heard, codes):
+        heard += 1
+    assert heard > len(CALLBACKS)
+
+
+def _interrupted_at(place, codes):
+    """Interrupt at the instruction of that number; return whether there were so many."""
+    left = [place]
+
+    def watch(frame, event, _):
+        if frame.f_code not in codes:
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            left[0] -= 1
+            if left[0] < 0:
+                sys.settrace(None)
+                raise KeyboardInterrupt
+        return watch
+
+    talk, before = talking(), sys.gettrace()
+    sys.settrace(watch)
+    try:
+        read(talk, INTERIM + CHUNKED)
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    assert left[0] >= 0, "an interrupt was lost"
+    return False
