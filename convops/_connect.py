@@ -36,8 +36,8 @@ class ClientOptions(TypedDict, total=False):
         attempts: how often one call is tried at most; 4.
         pace: calls per second for each of the account's quotas; None follows the vendor's documents.
         transport: the name of an adapter, an adapter, or one of the transports of httpx or httpx2. By name
-            there are `"httpx"` and `"httpx2"`, `"httptools"` for a `Client`, and `"aiohttp"` for an
-            `AsyncClient`: each but the first of the extra of its name.
+            there are `"httpx"`, `"httptools"`, `"httpx2"` and, for an `AsyncClient`, `"aiohttp"`; each of the
+            last two comes with the extra of its name.
         proxy: the URL of an HTTP proxy.
         verify: the path of a CA bundle, or an `ssl.SSLContext` that verifies.
         observer: called with an `Event` for each attempt and each outcome; what it raises is logged.
