@@ -88,8 +88,13 @@ def _checked(point: EntryPoint) -> AnyProvider:
         if isinstance(error, pluggy.PluginValidationError):
             problem += "; the one hook is convops_provider"
         raise ConfigError(f"{origin} cannot be loaded: {problem}") from error
-    if not isinstance(provider, Provider):
+    if provider is None:
         raise ConfigError(f"{origin} registers no provider: it lacks the hook convops_provider")
+    if not isinstance(provider, Provider):
+        given = provider.__name__ if isinstance(provider, type) else f"a {type(provider).__name__}"
+        raise ConfigError(
+            f"{origin} registers no provider: convops_provider gave {given}, not an instance of Provider"
+        )
     contract = getattr(provider, "contract", None)
     if contract != CONTRACT:
         raise ConfigError(f"{origin} was written for contract {contract!r}; this convops has {CONTRACT}")

@@ -54,8 +54,8 @@ def report_document(provider: AnyProvider, conformed: Any) -> dict[str, Any]:
         "cells": cell_documents(provider.name, column.cells),
         "options": [
             {
-                "setting": option.setting,
-                "value": option.value,
+                "setting": option.switch.setting,
+                "value": option.switch.value,
                 "cells": cell_documents(provider.name, option.cells),
             }
             for option in column.options
@@ -143,6 +143,9 @@ def conformance(  # noqa: PLR0913 - one for each option
     if report and only:
         raise ConfigError("a report is about every check: give either --report or --only")
     found = find_provider(provider)
+    if report:
+        # Before the kit is run, which takes a while.
+        Path(report).parent.mkdir(parents=True, exist_ok=True)
     conformed = run_kit(
         found,
         cassettes=Path(cassettes) if cassettes else None,

@@ -21,6 +21,7 @@ from convops.errors import ConfigError
 from convops.operations import ConversationKind, Operation
 from convops.secret import Secret
 from convops.support import Support
+from convops.testing._switches import switched_on
 
 FAILED = 1
 MISUSED = 2
@@ -52,7 +53,19 @@ def operations(account: Account) -> Iterator[Check]:
             yield Check(name, GOOD, cell_words(support, rate=True), caveats=support.caveats)
         else:
             lacking = f"not usable: the {support.lacked_by} lacks it"
-            yield Check(name, WARN, lacking, "Do without it, or ask another provider", support.caveats)
+            yield Check(name, WARN, lacking, _remedy(account, operation, kind), support.caveats)
+
+
+def _remedy(account: Account, operation: type[Operation], kind: ConversationKind) -> str:
+    """Return what to do about an operation that is not usable."""
+    words = [
+        switch.words
+        for switch, switched in switched_on(account.settings)
+        if account.provider.support(switched, operation, kind)
+    ]
+    if words:
+        return f"Set {' or '.join(words)} in the account, or do without it"
+    return "Do without it, or ask another provider"
 
 
 def _checks(account: Account, name: str | None) -> Iterator[Check]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -30,7 +29,7 @@ from convops.errors import ConfigError
 from convops.operations import OPERATIONS, ConversationKind
 from convops.provider import AnyProvider
 from convops.support import Caveat
-from convops.testing._switches import switched_on
+from convops.testing._switches import Switch, switched_on
 
 
 @frozen(kw_only=True)
@@ -38,19 +37,12 @@ class Option:
     """What changes when a setting is not at its default.
 
     Attributes:
-        setting: its name.
-        value: the least that switches it on: true, or 1 where it is a number; or one of a few names.
+        switch: the setting.
         cells: those that change.
     """
 
-    setting: str
-    value: object
+    switch: Switch
     cells: Cells
-
-    @property
-    def words(self) -> str:
-        """The setting as it stands in a configuration file."""
-        return f"{self.setting} = {json.dumps(self.value)}"
 
 
 @frozen(kw_only=True)
@@ -93,7 +85,7 @@ def _column(provider: AnyProvider, account: Any) -> Column:
     for switch, switched in switched_on(account):
         changed = changed_cells(plain, cells(switched))
         if changed:
-            options.append(Option(setting=switch.setting, value=switch.value, cells=changed))
+            options.append(Option(switch=switch, cells=changed))
     return Column(name=provider.name, title=provider.title, cells=plain, options=options)
 
 
@@ -123,7 +115,7 @@ def column_from(document: Mapping[str, Any]) -> Column:
         title=document["title"],
         cells=cells(document["cells"]),
         options=[
-            Option(setting=one["setting"], value=one["value"], cells=cells(one["cells"]))
+            Option(switch=Switch(one["setting"], one["value"]), cells=cells(one["cells"]))
             for one in document["options"]
         ],
     )
@@ -146,8 +138,8 @@ def matrix_document(columns: Sequence[Column], problems: Mapping[str, str]) -> d
         "options": [
             {
                 "provider": column.name,
-                "setting": option.setting,
-                "value": option.value,
+                "setting": option.switch.setting,
+                "value": option.switch.value,
                 "cells": cell_documents(column.name, option.cells),
             }
             for column in columns
@@ -224,7 +216,7 @@ def summary(column: Column) -> str:
 def option_lines(column: Column, footnotes: Footnotes) -> list[str]:
     """Return what switching on a setting of the account changes."""
     return [
-        f"{column.title} with {option.words}: {operation.name} of a {kind.value} conversation is "
+        f"{column.title} with {option.switch.words}: {operation.name} of a {kind.value} conversation is "
         f"{cell_words(support)}{footnotes.reference(support.caveats)}."
         for option in column.options
         for (operation, kind), support in option.cells.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -23,6 +24,11 @@ class Switch:
 
     setting: str
     value: object
+
+    @property
+    def words(self) -> str:
+        """The setting as it stands in a configuration file."""
+        return f"{self.setting} = {json.dumps(self.value)}"
 
     def __str__(self) -> str:
         return self.setting if self.value is True else f"{self.setting}={self.value}"

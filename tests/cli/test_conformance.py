@@ -20,7 +20,7 @@ BROKEN = """
 
 
 def test_what_it_found_is_shown_and_written(run, tmp_path):
-    file = tmp_path / "memory.json"
+    file = tmp_path / "reports" / "memory.json"
     result = run("conformance", "memory", "--report", file)
     assert result.exit_code == 0, result.output
     assert "0 failed, 0 deviated: it conforms" in result.stdout

@@ -115,6 +115,18 @@ def test_what_cannot_be_done_warns_with_its_caveats(tencent, examined):
     assert checks["mute direct"]["caveats"] == ["tencent.no-direct-mute"]
 
 
+def test_what_a_setting_would_allow_is_told_with_the_setting(run, tmp_path):
+    config = written(
+        tmp_path / "c.toml", provider="matrix", base_url="http://127.0.0.1:9", access_token="env:HOME"
+    )
+    document = json.loads(run("doctor", "--account", "main", "--config", config, "--json").stdout)
+    (delete,) = (check for check in document["checks"] if check["check"] == "delete direct")
+    assert delete["status"] == "warn"
+    assert delete["remedy"] == (
+        'Set delete_mode = "hide" or delete_mode = "leave" in the account, or do without it'
+    )
+
+
 def test_a_line_says_status_name_and_finding_and_caveats_stand_below(tencent, run):
     lines = run("doctor", "--account", "main", "--config", tencent.config).stdout.splitlines()
 

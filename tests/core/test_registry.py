@@ -126,10 +126,13 @@ BROKEN = {
         """,
         "LookupError: no such thing",
     ),
-    "returns a class": (PLUGIN.format(name="broken").replace("Mine()", "Mine"), "registers no provider"),
+    "returns a class": (
+        PLUGIN.format(name="broken").replace("Mine()", "Mine"),
+        "convops_provider gave Mine, not an instance of Provider",
+    ),
     "returns something else": (
         PLUGIN.format(name="broken").replace("Mine()", "'mine'"),
-        "registers no provider",
+        "convops_provider gave a str, not an instance of Provider",
     ),
     "was written for another contract": (
         PLUGIN.format(name="broken").replace(
