@@ -20,19 +20,22 @@ class Adapter:
     """Where an adapter lives; it is loaded when it is first asked for.
 
     Attributes:
-        blocking: the class for a `Client`, as `module:class`; None where it has none.
-        asynchronous: the same for an `AsyncClient`.
-        extra: what brings the library it needs; None where it is always there.
+        asynchronous: the class for an `AsyncClient`, as `module:class`.
+        blocking: the same for a `Client`; None where it has none.
+        extra: what brings the library of that name; None where it is always there.
         takes_its_own: whether `transport=` may be one of the library's own transports.
     """
 
+    asynchronous: str
     blocking: str | None = None
-    asynchronous: str | None = None
     extra: str | None = None
     takes_its_own: bool = False
 
     def load(self, flavour: str) -> Callable[[TransportOptions], Any]:
         """Return the class of a flavour that it has.
+
+        Args:
+            flavour: `blocking` or `asynchronous`.
 
         Raises:
             ModuleNotFoundError: the library it needs is not installed.
@@ -138,7 +141,10 @@ class TransportOptions:
         try:
             return adapter.load(flavour)(self)
         except ModuleNotFoundError as error:
-            problem = f"transport {name!r} needs {error.name}: install convops[{adapter.extra}]"
+            remedy = (
+                f"install convops[{adapter.extra}]" if error.name == adapter.extra else "it is not installed"
+            )
+            problem = f"transport {name!r} needs {error.name}: {remedy}"
         raise ConfigError(problem)
 
 

@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 from convops._transports.async_sockets import AsyncWire
-from convops._transports.http11 import Head, Talk
+from convops._transports.http11 import Head
+from convops._transports.lines import Said
 from convops._transports.routes import Route
 
 
-class AsyncLine:
+class AsyncLine(Said[AsyncWire]):
     """A connection that exchanges go over; otherwise as `convops._transports.lines.Line`."""
 
     def __init__(self, route: Route) -> None:
-        self.wire = AsyncWire(route)
-        self._talk = Talk()
-
-    @property
-    def ended_cleanly(self) -> bool:
-        """Whether the last exchange did, so that the next may begin."""
-        return self._talk.ended_cleanly
-
-    def begin(self, deadline: float) -> None:
-        """Start an exchange."""
-        self.wire.exchange.begin(deadline)
-        self._talk.asked()
+        super().__init__(AsyncWire(route))
 
     async def open(self) -> None:
         """Make sure of a connection."""
         if await self.wire.open():
-            self._talk = Talk()
+            self._begin_talk()
 
     async def ask(self, request: bytes) -> Head:
         """Send a request, and return the head of its answer."""
@@ -48,9 +38,3 @@ class AsyncLine:
         while (part := talk.part()) is None:
             talk.take(await self.wire.read())
         return part
-
-    def drop(self) -> None:
-        """Close the connection."""
-        self.wire.drop()
-        # An answer may repeat what was sent.
-        self._talk.asked()

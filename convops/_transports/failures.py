@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import sys
 from collections.abc import Iterable, Mapping
 
 from attrs import frozen
@@ -88,7 +89,9 @@ def _has_hung_up(error: Exception) -> bool:
 
 
 def _chain(error: BaseException | None) -> Iterable[BaseException]:
-    while error is not None:
+    # What the caller is handling ends every chain, and is no cause of this.
+    handled = sys.exception()
+    while error is not None and error is not handled:
         yield error
         error = error.__cause__ or error.__context__
 
@@ -97,6 +100,11 @@ def told_or_raised(error: BaseException, exchange: Traffic | None, words: Words 
     """Return what an exception says of an exchange, or raise what must pass, without its frames.
 
     To be called behind the handler that caught it: an interrupt from there on does not take them along.
+
+    Args:
+        error: what was caught.
+        exchange: what our own wire knows of it; None where a library opened the connection.
+        words: what the library's exceptions mean.
     """
     failure = told(error)
     if failure is None and isinstance(error, words.expected):

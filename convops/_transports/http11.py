@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from typing import Any
+
 import httptools
 from attrs import frozen
 
@@ -11,9 +14,10 @@ from convops._transports.traffic import HungUpError, NotHttpError
 FRAMING_MAX = 100 * 1024
 """How much of an answer may be no part of its body: heads, sizes of chunks, trailers; in bytes."""
 
-VERSIONS = ("1.1", "1.0")
-_TAIL = 5
-"""How many of the last bytes are looked at: what ends head or chunks, and one before it."""
+INTERIM, FINAL = 100, 200
+"""The first status of an answer that stands before another, and of one that does not."""
+
+LENGTH, CODING = b"content-length", b"transfer-encoding"
 
 Fields = list[tuple[bytes, bytes]]
 
@@ -24,7 +28,7 @@ class Head:
 
     Attributes:
         status: three digits, from 200 on.
-        version: of HTTP, as `1.1`.
+        version: of HTTP, `1.1` or `1.0`.
         reason: what stands behind the status.
         fields: the header fields in their order.
     """
@@ -43,24 +47,29 @@ class Talk:
     """
 
     def __init__(self) -> None:
-        self._parser = httptools.HttpResponseParser(self)
-        self.asked()
+        self._parser: Any = httptools.HttpResponseParser(self)
+        self.begin()
 
-    def asked(self) -> None:
-        """Note that a request is being written, and forget the last answer."""
+    def begin(self) -> None:
+        """Expect an answer, and forget the last."""
         self.ended_cleanly = False
-        # How much came, and how much of it was body; and the last bytes of both.
+        # How much came, and how much of it was body.
         self._received = self._size = 0
-        self._tail = self._last = b""
         self._hung_up = self._cut_off = False
         # What llhttp told of it.
-        self._status = 0
+        self._status: int | None = None
+        self._version = ""
         self._reason = b""
         self._fields: Fields = []
         self._parts: list[bytes] = []
-        self._ended = self._kept = False
-        # Whether all readers agree about its end, and whether they count its bytes.
-        self._bounded = self._counted = False
+        self._ended = self._kept = self._misled = False
+        # Whether all readers agree about its end, and whether they may go on behind it.
+        self._bounded = self._reusable = False
+
+    def end(self) -> None:
+        """Forget all, and read nothing more: llhttp has kept what it read half, and holds us."""
+        self.begin()
+        self._parser = None
 
     def cut_off(self) -> None:
         """Note that the request could not be written to its end; whoever hung up on it may have answered."""
@@ -79,8 +88,10 @@ class Talk:
             # llhttp reads the answers of other protocols too.
             raise NotHttpError("the peer does not speak HTTP")
         self._received += len(part)
-        self._tail = (part if len(part) >= _TAIL else self._tail + part)[-_TAIL:]
-        if not self._is_understood(part):
+        understood = self._is_understood(part)
+        if self._misled:
+            raise NotHttpError("the peer does not speak HTTP")
+        if not understood:
             # Behind the answer it would be the next one's start.
             self._kept = False
             if not self._ended:
@@ -96,26 +107,27 @@ class Talk:
             HungUpError: it will never be.
             NotHttpError: it is of an HTTP that was not asked for.
         """
-        if not self._status:
+        if self._status is None:
             if self._hung_up:
                 raise HungUpError("the peer disconnected")
             return None
-        version, fields = self._parser.get_http_version(), self._fields
+        status, version, reason, fields = self._status, self._version, self._reason, self._fields
+        self._reason, self._fields = b"", []
         lengths = codings = 0
         for name, value in fields:
             lower = name.lower()
-            if lower == b"content-length":
+            if lower == LENGTH:
                 lengths += 1
-            elif lower == b"transfer-encoding":
+            elif lower == CODING:
                 codings += 1
                 if value.lower() != b"chunked":
                     raise NotHttpError("the peer speaks an HTTP that was not asked for")
-        if version not in VERSIONS or codings > 1:
+        if version not in ("1.1", "1.0") or status < FINAL or codings > 1:
             raise NotHttpError("the peer speaks an HTTP that was not asked for")
         # Where both stand, two readers may differ about its end: RFC 9112, section 6.3.
-        self._bounded, self._counted = bool(lengths) != bool(codings), bool(lengths)
-        self._fields = []
-        return Head(self._status, version, self._reason, fields)
+        self._bounded = bool(lengths) != bool(codings)
+        self._reusable = version == "1.1"
+        return Head(status, version, reason, fields)
 
     def part(self) -> bytes | None:
         """Return a part of the body, which is empty at its end; None asks for more.
@@ -128,10 +140,7 @@ class Talk:
             self._parts.clear()
             return part
         if self._ended:
-            self.ended_cleanly = (
-                self._kept and self._bounded and not self._cut_off and self._nothing_is_behind()
-            )
-            self._tail = self._last = self._reason = b""
+            self.ended_cleanly = self._kept and self._reusable and self._bounded and not self._cut_off
             return b""
         if not self._hung_up:
             return None
@@ -139,24 +148,22 @@ class Talk:
             raise HungUpError("the peer disconnected")
         return b""
 
-    def _nothing_is_behind(self) -> bool:
-        # llhttp passes over line ends between two answers.
-        if self._counted and self._size:
-            return self._tail.endswith(self._last)
-        return self._tail.endswith(b"\r\n\r\n") and self._tail[0] not in b"\r\n"
-
     def _is_understood(self, part: bytes) -> bool:
         # A frame of its own: the parser's exceptions may quote the peer, who may quote the signature.
+        handled = sys.exception()
         try:
             self._parser.feed_data(part)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+        except httptools.HttpParserCallbackError as error:
             interrupt = error.__context__
+            if isinstance(interrupt, httptools.HttpParserError):
+                return False
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            return False
         else:
             return True
-        if interrupt is None or isinstance(interrupt, Exception):
-            return False
-        # What came while the parser called us; it has no word for that.
-        raise cut(interrupt)
+        # What llhttp calls raises nothing: something came while it ran. Where a caller handles an exception,
+        # Python puts that one in its place, and what it was is not known.
+        raise KeyboardInterrupt if interrupt in (None, handled) else cut(interrupt)
 
     # --- What llhttp tells ---
 
@@ -165,31 +172,32 @@ class Talk:
         self._kept = False
 
     def on_status(self, part: bytes) -> None:
-        if not self._status:
+        if self._status is None:
             self._reason += part
 
     def on_header(self, name: bytes, value: bytes) -> None:
         # Trailers, which no vendor sends, are left out.
-        if not self._status:
-            self._fields.append((name, value))
+        if self._status is None:
+            self._fields.append((name, value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
-        if self._status:
+        if self._status is not None:
             return
         status = self._parser.get_status_code()
-        if status < 200:  # noqa: PLR2004 - an interim answer stands before the answer
+        if INTERIM <= status < FINAL:
+            # It has no body; llhttp would read one, and it would stand before the answer's.
+            self._misled = self._misled or any(name.lower() in (LENGTH, CODING) for name, _ in self._fields)
             self._fields.clear()
             self._reason = b""
         else:
-            self._status = status
+            self._status, self._version = status, self._parser.get_http_version()
 
     def on_body(self, part: bytes) -> None:
         if not self._ended:
             self._size += len(part)
-            self._last = part[-_TAIL:]
             self._parts.append(part)
 
     def on_message_complete(self) -> None:
-        if self._status and not self._ended:
+        if self._status is not None and not self._ended:
             self._ended = True
             self._kept = self._parser.should_keep_alive()

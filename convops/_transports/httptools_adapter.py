@@ -1,7 +1,7 @@
-"""The adapter of httptools: a request written by hand, and its answer read by llhttp.
+"""The adapter without an HTTP library: requests are written by hand, for the connections that others use too.
 
-Over the same connections as the others, with nothing between: so no recorder or tracer of an HTTP library
-sees its requests.
+httptools, by which all of them read, is the only name left for it. Nothing lies between, so no recorder or
+tracer of an HTTP library sees its requests.
 """
 
 from __future__ import annotations

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any, Generic, TypeVar
+
 from convops._transports.http11 import Head, Talk
 from convops._transports.routes import Route
 from convops._transports.sockets import Wire
 
+W = TypeVar("W", bound=Any)
 
-class Line:
-    """A connection that exchanges go over, one after another.
 
-    Its methods raise what the connection does, and `WireError` where what is answered is no HTTP.
+class Said(Generic[W]):
+    """What both kinds of line have in common.
 
     Attributes:
         wire: the connection.
     """
 
-    def __init__(self, route: Route) -> None:
-        self.wire = Wire(route)
+    def __init__(self, wire: W) -> None:
+        self.wire = wire
         self._talk = Talk()
 
     @property
@@ -28,12 +30,31 @@ class Line:
     def begin(self, deadline: float) -> None:
         """Start an exchange."""
         self.wire.exchange.begin(deadline)
-        self._talk.asked()
+        self._talk.begin()
+
+    def drop(self) -> None:
+        """Close the connection, and forget what came over it: an answer may repeat what was sent."""
+        self.wire.drop()
+        self._talk.end()
+
+    def _begin_talk(self) -> None:
+        self._talk.end()
+        self._talk = Talk()
+
+
+class Line(Said[Wire]):
+    """A connection that exchanges go over, one after another.
+
+    Its methods raise what the connection does, and `WireError` where what is answered is no HTTP.
+    """
+
+    def __init__(self, route: Route) -> None:
+        super().__init__(Wire(route))
 
     def open(self) -> None:
         """Make sure of a connection."""
         if self.wire.open():
-            self._talk = Talk()
+            self._begin_talk()
 
     def ask(self, request: bytes) -> Head:
         """Send a request, and return the head of its answer."""
@@ -55,9 +76,3 @@ class Line:
         while (part := talk.part()) is None:
             talk.take(self.wire.read())
         return part
-
-    def drop(self) -> None:
-        """Close the connection."""
-        self.wire.drop()
-        # An answer may repeat what was sent.
-        self._talk.asked()

@@ -1,4 +1,4 @@
-"""A request as it is written, each line of it held to be one."""
+"""A request as it is written, and signed as that is done; each line of it is held to be one."""
 
 from __future__ import annotations
 

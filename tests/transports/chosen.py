@@ -67,9 +67,8 @@ def pytest_configure(config: pytest.Config) -> None:
     _name = config.getoption("--adapter")
     if _name not in ADAPTERS:
         raise pytest.UsageError(f"--adapter {_name} is none of: {', '.join(ADAPTERS)}")
-    adapter = ADAPTERS[_name]
     try:
-        adapter.load("asynchronous" if adapter.asynchronous else "blocking")
+        ADAPTERS[_name].load("asynchronous")
     except ModuleNotFoundError as error:
         raise pytest.UsageError(f"--adapter {_name} needs {error.name}, which is not installed") from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 
 import pytest
 
@@ -17,7 +18,7 @@ from convops.errors import (
 from convops.operations import Conversation, Mute
 from convops.provider import Failure, FailureKind
 from tests.transports.flavours import Probe
-from tests.transports.rawserver import HOST, answering
+from tests.transports.rawserver import HOST, PATIENCE, answering
 from tests.transports.scripted import OK, Scripted
 
 DM = Conversation.direct(user="alice", peer="bob")
@@ -116,6 +117,30 @@ def test_a_reset_after_sending_leaves_the_effect_unknown(flavour, serve_raw):
     error = failed(flavour, serve_raw(lambda peer, _: peer.reset()).url)
     assert type(error) is TransportError
     assert error.effect is Effect.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "handled", [socket.gaierror(), UnicodeError(), ssl.SSLCertVerificationError(), TimeoutError()], ids=repr
+)
+def test_what_the_caller_handles_says_nothing_of_the_exchange(flavour, serve_raw, handled):
+    server = serve_raw(lambda peer, _: peer.reset())
+    adapter = flavour.adapter()
+    probe, deadline = Probe(server.url), time.monotonic() + PATIENCE
+
+    async def awaited():
+        try:
+            raise handled
+        except type(handled):
+            return await adapter.target.exchange(probe, deadline)
+
+    def called():
+        try:
+            raise handled
+        except type(handled):
+            return adapter.target.exchange(probe, deadline)
+
+    result = flavour.run(awaited()) if flavour.asynchronous else called()
+    assert result == Failure(FailureKind.BROKEN, sent=True)
 
 
 def test_a_vendor_that_hangs_up_after_sending_leaves_the_effect_unknown(flavour, serve_raw):
