@@ -167,6 +167,12 @@ def test_nothing_more_is_said_after_a_request_that_was_cut_off():
             id="two words about its end",
         ),
         pytest.param([ANSWER.replace(b": 2", b": 2\r\ncontent-length: 3")], NotHttpError, id="two lengths"),
+        pytest.param(
+            [ANSWER.replace(b": 2", b": 2\r\ncontent-length: 2")], NotHttpError, id="one length twice"
+        ),
+        pytest.param(
+            [ANSWER.replace(b"content", b"x: a\r\n b\r\ncontent")], NotHttpError, id="a folded field"
+        ),
         pytest.param([CHUNKED.replace(b": chunked", b": gzip, chunked")], NotHttpError, id="another coding"),
         pytest.param(
             [CHUNKED.replace(b": chunked", b": chunked\r\ntransfer-encoding: chunked")],
