@@ -6,13 +6,8 @@ import asyncio
 import inspect
 
 import pytest
-from hypothesis import settings
 
 import convops
-
-# No test here is about time, and a busy machine must not fail one.
-settings.register_profile("core", deadline=None)
-settings.load_profile("core")
 
 
 class Driven:
