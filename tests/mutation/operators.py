@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -37,11 +38,13 @@ MESSAGES = re.compile(r"\w*Error|Caveat|bug|plugin|checked|TypeVar")
 class _Replacing(Operator):
     """Replaces a node by what `changed` makes of its code."""
 
+    @abstractmethod
     def fits(self, node: Any) -> bool:
-        raise NotImplementedError
+        """Whether a node is one to replace."""
 
+    @abstractmethod
     def changed(self, code: str) -> str:
-        raise NotImplementedError
+        """Return the code in its place."""
 
     def mutation_positions(self, node: Any) -> Iterator[Place]:
         if self.fits(node):
