@@ -163,7 +163,7 @@ class Talk:
             return True
         # What llhttp calls raises nothing: something came while it ran. Where a caller handles an exception,
         # Python puts that one in its place, and what it was is not known.
-        raise KeyboardInterrupt if interrupt in (None, handled) else cut(interrupt)
+        raise KeyboardInterrupt if interrupt is None or interrupt is handled else cut(interrupt)
 
     # --- What llhttp tells ---
 
